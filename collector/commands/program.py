@@ -1,0 +1,23 @@
+"""The commands of `carnet-collector`, put together."""
+
+from __future__ import annotations
+
+import click
+
+from collector.commands.daemon import config, once, run, status
+from collector.commands.keys import enrol, keygen
+from collector.commands.preview import formats, preview
+from collector.commands.spool import spool
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="carnet", prog_name="carnet-collector")
+def program() -> None:
+    """Turn finished CI outputs into signed attestations, keep them safe, and ship them.
+
+    First: enrol. Then: run. To see what would leave for a file, before anything does: preview FILE.
+    """
+
+
+for command in (enrol, run, once, status, preview, formats, spool, config, keygen):
+    program.add_command(command)

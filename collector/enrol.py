@@ -1,0 +1,155 @@
+"""Enrolment: the receiver's keyring is believed under a pinned root, and possession of the new key is proved.
+
+Invariants: nothing is signed for a receiver before its root fingerprint was pinned or confirmed by a person; the
+invitation's token goes only into the Authorization header; nothing is written before everything was verified.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from collector.trust import Enrolled, follow
+from shared import dsse, statement
+from shared.encoding import b64encode, digest_text, parse_object, sha256
+from shared.errors import Code, StateError, TryLaterError, UntrustedError
+from shared.keyring import TrustedKeyring, open_keyring
+from shared.keys import key_from_spki
+from shared.predicates import ACCESS, ENROLMENT_REQUEST, Access, Enrolment, EnrolmentRequest
+from shared.statement import subject_sha256
+from shared.wire import (
+    ACCESS_PATH,
+    ENROL_PATH,
+    KEYRING_PATH,
+    emit_enrol_request,
+    parse_enrol_answer,
+    parse_keyring,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from collector.client import Client
+    from shared.keys import Signer
+    from shared.predicates import Audience
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """What the receiver showed before anything was believed: its root's fingerprint and its keyrings."""
+
+    fingerprint: str
+    root_spki: bytes
+    versions: tuple[bytes, ...]
+
+
+async def ask_keyring(client: Client, token: str) -> Offered:
+    """Fetch the keyring that an invitation is for; raises what `Client` raises, or `MalformedError`."""
+    answer = parse_keyring((await client.get(KEYRING_PATH, token)).body)
+    return Offered(key_from_spki(answer.root_spki).key_id, answer.root_spki, answer.versions)
+
+
+def pin(offered: Offered, fingerprint: str) -> tuple[TrustedKeyring, bytes]:
+    """Believe the keyrings under the root that was pinned; gives the newest and its envelope.
+
+    Raises `UntrustedError` where the root is another, or a version does not prove itself.
+    """
+    if offered.fingerprint != fingerprint:
+        raise UntrustedError(
+            Code.UNKNOWN_KEY,
+            f"the receiver shows the root key {offered.fingerprint}, not {fingerprint}",
+            "compare the fingerprint with whoever runs the receiver; nothing was sent",
+        )
+    root = key_from_spki(offered.root_spki)
+    first = offered.versions[0]
+    keyring = open_keyring(dsse.parse(first), root)
+    keyring, newest = follow(keyring, offered.versions)
+    return keyring, newest or first
+
+
+async def enrol(
+    client: Client,
+    token: str,
+    name: str,
+    believed: tuple[TrustedKeyring, bytes],
+    signer: Signer,
+    *,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> Enrolled:
+    """Prove possession of the key and get the collector's id.
+
+    Raises `TryLaterError` while a person must confirm the fingerprint first, `StateError` where the invitation is
+    used or bound to another name, and `UntrustedError` where the enrolment statement does not prove itself.
+    """
+    keyring, envelope = believed
+    request = statement.sign(
+        ENROLMENT_REQUEST,
+        (subject_sha256(sha256(signer.public.spki).hex()),),
+        EnrolmentRequest(
+            audience=keyring.audience,
+            key_id=signer.public.key_id,
+            salt=random(16).hex(),
+            token_digest=digest_text(sha256(token.encode())),
+            nonce=random(16).hex(),
+            public_key=b64encode(signer.public.spki),
+            sent_at=now,
+        ),
+        signer,
+    )
+    body = emit_enrol_request(name, request.to_bytes())
+    answer = parse_enrol_answer((await client.post(ENROL_PATH, body, token)).body)
+    if answer.enrolment is None:
+        raise TryLaterError(
+            Code.UNAVAILABLE,
+            f"enrolment {answer.status}: an admin must confirm the fingerprint {signer.public.key_id}",
+            "run the same command again afterwards",
+        )
+    read = keyring.verify(dsse.parse(answer.enrolment))
+    record = read.as_(Enrolment)
+    keyring.check_time(record.key_id, record.enrolled_at)
+    if record.collector_key_id != signer.public.key_id or record.collector_id != answer.collector_id:
+        raise UntrustedError(Code.UNKNOWN_KEY, "the enrolment is for another key", "nothing was written")
+    return Enrolled(record.collector_id, keyring, envelope, answer.enrolment)
+
+
+async def ask_access(
+    client: Client,
+    collector_id: str,
+    audience: Audience,
+    signer: Signer,
+    *,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> str:
+    """Get a bearer token for an hour with the key alone; raises what `Client` raises, or `StateError`."""
+    envelope = statement.sign(
+        ACCESS,
+        (subject_sha256(sha256(signer.public.spki).hex()),),
+        Access(
+            audience=audience,
+            key_id=signer.public.key_id,
+            salt=random(16).hex(),
+            collector_id=collector_id,
+            nonce=random(16).hex(),
+            sent_at=now,
+        ),
+        signer,
+    )
+    answer = await client.post(ACCESS_PATH.format(collector_id=collector_id), envelope.to_bytes(), None)
+    return parse_token(answer.body)
+
+
+async def refresh_keyring(client: Client, token: str, held: TrustedKeyring) -> tuple[TrustedKeyring, bytes | None]:
+    """Ask for newer keyrings than the one held; raises what `Client` raises, `UntrustedError` or `MalformedError`."""
+    answer = parse_keyring((await client.get(KEYRING_PATH, token)).body)
+    return follow(held, answer.versions)
+
+
+def parse_token(body: bytes) -> str:
+    """Read the token out of the answer to an access request; raises `MalformedError` or `StateError`."""
+    token = parse_object(body).get("token")
+    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+        raise StateError(Code.NOT_FOUND, "the answer has no token", "something else may answer for the receiver")
+    return token

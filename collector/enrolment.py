@@ -1,0 +1,69 @@
+"""The file that says for whom this host collects: audience, collector id, root key, keyrings; written whole or not.
+
+Invariants: what is read was signed: every keyring is verified under the root that is pinned here, each time it is
+loaded. The file is replaced by rename and synced with its directory.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from collector.trust import Enrolled
+from shared import dsse
+from shared.encoding import b64decode, b64encode, canonical, parse_object
+from shared.errors import CarnetError, ConfigError
+from shared.keyfile import read_secret, write_secret
+from shared.keyring import open_keyring
+from shared.keys import key_from_spki
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILE_NAME = "enrolment.json"
+_AGAIN = "run carnet-collector enrol once more"
+
+
+def load(state_dir: Path) -> Enrolled | None:
+    """Load the file; None where this host is not enrolled; raises `ConfigError` where it does not prove itself."""
+    path = state_dir / FILE_NAME
+    if not path.exists():
+        return None
+    raw = read_secret(path, _AGAIN)
+    try:
+        fields = parse_object(raw)
+        root = key_from_spki(b64decode(str(fields["rootKey"])))
+        envelope = str(fields["keyring"]).encode("ascii")
+        return Enrolled(
+            collector_id=str(fields["collectorId"]),
+            keyring=open_keyring(dsse.parse(envelope), root),
+            envelope=envelope,
+            enrolment=str(fields["enrolment"]).encode("ascii"),
+        )
+    except (CarnetError, KeyError, UnicodeEncodeError):
+        raise ConfigError(f"{path} is damaged", _AGAIN) from None
+
+
+def save(state_dir: Path, enrolled: Enrolled) -> None:
+    """Replace the file as a whole; raises `ConfigError` where it cannot be written."""
+    path = state_dir / FILE_NAME
+    beside = state_dir / f".{FILE_NAME}.new"
+    content = canonical(
+        {
+            "collectorId": enrolled.collector_id,
+            "rootKey": b64encode(enrolled.keyring.root.spki),
+            "keyring": enrolled.envelope.decode("ascii"),
+            "enrolment": enrolled.enrolment.decode("ascii"),
+        }
+    )
+    try:
+        beside.unlink(missing_ok=True)
+        write_secret(beside, content)
+        beside.replace(path)
+        directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}", "make the state directory writable") from None

@@ -1,0 +1,1 @@
+"""The `carnet` command: what pipelines, operators and auditors type."""

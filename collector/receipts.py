@@ -1,0 +1,109 @@
+"""What a receipt proves about the batch in flight: which entries are delivered, which quarantined, which still wait.
+
+Pure. Invariants: nothing is believed before its signature verified under the keyring whose root is pinned; a receipt
+that does not list exactly the entries of the batch in flight settles nothing; `unknown_key` stays pending.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared import dsse
+from shared.encoding import digest_text, parse_digest, sha256
+from shared.errors import HELD_CODES, REFUSED_CODES, Code, UntrustedError
+from shared.predicates import Receipt
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from shared.keyring import TrustedKeyring
+    from shared.predicates import ReceiptEntry, Request, StreamMark
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One entry of the batch in flight: its place in the spool, its attestation id, and the bytes that were sent."""
+
+    sequence: int
+    id: bytes
+    envelope: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """What a believed receipt says: sequences by outcome (refused ones with code), keyring, stream marks, requests."""
+
+    receipt_id: bytes
+    receipt: bytes
+    received_at: datetime
+    delivered: tuple[int, ...]
+    quarantined: tuple[tuple[int, str], ...]
+    waiting: tuple[int, ...]
+    keyring_version: int
+    marks: tuple[StreamMark, ...]
+    requests: tuple[Request, ...]
+
+
+def beat_receipt_id(beat: int) -> str:
+    """Give the batch id that the receipt for a heartbeat alone has; it lists no entries."""
+    return f"beat-{beat}"
+
+
+def check_receipt(
+    keyring: TrustedKeyring, collector_id: str, batch_id: str, sent: Sequence[Sent], raw: bytes
+) -> Settlement:
+    """Read the receipt for the batch in flight, or for a heartbeat alone (`beat_receipt_id`).
+
+    Raises `UntrustedError` or `MalformedError` where it is not a true receipt of this receiver's, for this collector
+    and batch, naming each entry in its place; `unknown_key` where a newer keyring may help.
+    """
+    read = keyring.verify(dsse.parse(raw))
+    receipt = read.as_(Receipt)
+    keyring.check_time(receipt.key_id, receipt.received_at)
+    if receipt.audience.collector != collector_id:
+        raise _not_ours("the receipt is for another collector")
+    if receipt.batch_id != batch_id:
+        # An older receipt of this very receiver's, played again: its marks are as old as it is.
+        raise _not_ours("the receipt is for another batch")
+    if len(receipt.entries) != len(sent):
+        raise _not_ours(f"the receipt lists {len(receipt.entries)} entries of {len(sent)}")
+    delivered: list[int] = []
+    quarantined: list[tuple[int, str]] = []
+    waiting: list[int] = []
+    for entry, mine in zip(receipt.entries, sent, strict=True):
+        if not _names(entry, mine):
+            raise _not_ours(f"the receipt names something else than entry {mine.sequence}")
+        if entry.status != "refused":
+            if entry.status == "held" and entry.code not in HELD_CODES:
+                raise _not_ours(f"entry {mine.sequence} is held for no known reason")
+            delivered.append(mine.sequence)
+        elif entry.code == Code.UNKNOWN_KEY:
+            waiting.append(mine.sequence)
+        elif entry.code in REFUSED_CODES:
+            quarantined.append((mine.sequence, str(entry.code)))
+        else:
+            raise _not_ours(f"entry {mine.sequence} is refused for no known reason")
+    return Settlement(
+        receipt_id=read.verified.id,
+        receipt=raw,
+        received_at=receipt.received_at,
+        delivered=tuple(delivered),
+        quarantined=tuple(quarantined),
+        waiting=tuple(waiting),
+        keyring_version=receipt.keyring_version,
+        marks=receipt.streams,
+        requests=receipt.requests,
+    )
+
+
+def _names(entry: ReceiptEntry, mine: Sent) -> bool:
+    if entry.attestation_id is not None:
+        return parse_digest(entry.attestation_id) == mine.id
+    # An entry that could not be parsed has no id; only a refusal may name it by its bytes.
+    return entry.status == "refused" and entry.entry_digest == digest_text(sha256(mine.envelope))
+
+
+def _not_ours(detail: str) -> UntrustedError:
+    return UntrustedError(Code.BAD_SIGNATURE, detail, "nothing was settled; something else may answer for the receiver")

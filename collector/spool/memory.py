@@ -1,0 +1,152 @@
+"""What the spool remembers of files: seen ones by their stat, unreadable ones by their reason.
+
+Names of files are bytes on Linux and may be no UTF-8, so they are kept as bytes; devices and inodes are unsigned and
+SQLite's integers are not, so they wrap.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from datetime import datetime
+
+from collector.spool.values import Aside, FileSeen, SetAside
+from shared.encoding import format_time, parse_time
+
+_HALF, _WHOLE = 1 << 63, 1 << 64
+_MAX_TEXT = 1_000
+
+_UPSERT = """
+    INSERT INTO file (root, path, size, mtime_ns, ctime_ns, device, inode, sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
+        ctime_ns = excluded.ctime_ns, device = excluded.device, inode = excluded.inode,
+        sha256 = excluded.sha256, there = 1
+"""
+
+
+def path_bytes(path: str) -> bytes:
+    """The name as the file system has it."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def path_text(path: bytes) -> str:
+    """The name as Python has it."""
+    return path.decode("utf-8", "surrogateescape")
+
+
+def storable(text: str) -> str:
+    """A text for people that SQLite can keep, whatever a file or a peer put into it; at most 1,000 characters."""
+    return text[:_MAX_TEXT].encode("utf-8", "backslashreplace").decode()
+
+
+def _signed(number: int) -> int:
+    return number - _WHOLE if number >= _HALF else number
+
+
+def _unsigned(number: int) -> int:
+    return number + _WHOLE if number < 0 else number
+
+
+def _row(file: FileSeen) -> tuple[str, bytes, int, int, int, int, int, bytes]:
+    return (
+        file.root,
+        path_bytes(file.path),
+        file.size,
+        file.mtime_ns,
+        file.ctime_ns,
+        _signed(file.device),
+        _signed(file.inode),
+        file.sha256,
+    )
+
+
+def remember(connection: sqlite3.Connection, files: Sequence[FileSeen]) -> None:
+    """Keep how these files look, so that their content is not hashed again until that changes."""
+    connection.executemany(_UPSERT, map(_row, files))
+
+
+def remember_one(connection: sqlite3.Connection, file: FileSeen) -> int:
+    """Keep how a file looks; gives its number."""
+    found: tuple[int] = connection.execute(_UPSERT + " RETURNING number", _row(file)).fetchone()
+    return found[0]
+
+
+def seen(connection: sqlite3.Connection, root: str, path: str) -> FileSeen | None:
+    """Give how a file looked when it was last hashed; None where it is not known or was gone since."""
+    row = connection.execute(
+        "SELECT size, mtime_ns, ctime_ns, device, inode, sha256 FROM file WHERE root = ? AND path = ? AND there = 1",
+        (root, path_bytes(path)),
+    ).fetchone()
+    if row is None:
+        return None
+    size, mtime_ns, ctime_ns, device, inode, sha256 = row
+    return FileSeen(root, path, size, mtime_ns, ctime_ns, _unsigned(device), _unsigned(inode), sha256)
+
+
+def seen_in(connection: sqlite3.Connection, root: str) -> dict[str, tuple[int, int, int, int, int]]:
+    """Give how all files of a root looked: path -> (size, mtime_ns, ctime_ns, device, inode)."""
+    return {
+        path_text(path): (size, mtime_ns, ctime_ns, _unsigned(device), _unsigned(inode))
+        for path, size, mtime_ns, ctime_ns, device, inode in connection.execute(
+            "SELECT path, size, mtime_ns, ctime_ns, device, inode FROM file WHERE root = ? AND there = 1",
+            (root,),
+        )
+    }
+
+
+def forget(connection: sqlite3.Connection, root: str, gone: Sequence[str]) -> None:
+    """Forget files that are gone, and with them what was observed in entries that are gone too.
+
+    An observation whose entry is still here stays with it, and so does the file's name, for whoever lists the entry.
+    """
+    for path in map(path_bytes, gone):
+        connection.execute("DELETE FROM aside WHERE root = ? AND path = ?", (root, path))
+        row = connection.execute(
+            "UPDATE file SET there = 0 WHERE root = ? AND path = ? RETURNING number", (root, path)
+        ).fetchone()
+        if row is not None:
+            connection.execute(
+                "DELETE FROM observation WHERE file = ?"
+                " AND NOT EXISTS (SELECT 1 FROM entry WHERE entry.sequence = observation.sequence)",
+                row,
+            )
+            drop_if_unused(connection, row[0])
+
+
+def drop_if_unused(connection: sqlite3.Connection, number: int) -> None:
+    """Delete a file that is gone once nothing that was observed in it is left."""
+    connection.execute(
+        "DELETE FROM file WHERE number = ? AND there = 0"
+        " AND NOT EXISTS (SELECT 1 FROM observation WHERE file = file.number)",
+        (number,),
+    )
+
+
+def set_aside(connection: sqlite3.Connection, root: str, path: str, aside: Aside, now: datetime) -> None:
+    """Put a file on the list of unreadable ones, or renew what the list says."""
+    connection.execute(
+        "INSERT OR REPLACE INTO aside (root, path, reason, place, hint, at) VALUES (?, ?, ?, ?, ?, ?)",
+        (
+            root,
+            path_bytes(path),
+            storable(aside.reason),
+            None if aside.where is None else storable(aside.where),
+            None if aside.hint is None else storable(aside.hint),
+            format_time(now),
+        ),
+    )
+
+
+def clear_aside(connection: sqlite3.Connection, root: str, path: str) -> None:
+    """Take a file off the list."""
+    connection.execute("DELETE FROM aside WHERE root = ? AND path = ?", (root, path_bytes(path)))
+
+
+def asides(connection: sqlite3.Connection) -> list[SetAside]:
+    """Give the list of unreadable files by root and path."""
+    return [
+        SetAside(root, path_text(path), Aside(reason, where, hint), parse_time(at))
+        for root, path, reason, where, hint, at in connection.execute(
+            "SELECT root, path, reason, place, hint, at FROM aside ORDER BY root, path"
+        )
+    ]

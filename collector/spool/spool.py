@@ -1,0 +1,232 @@
+"""The spool as the daemon uses it: opened once, safe between threads, each call one transaction unless it says other.
+
+Sealing happens within the transaction that stores the entry: the place in the stream and the signature over it are
+either both durable, or neither is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from sqlite3 import Connection
+
+from collector.spool import keeping, memory, opening, place, queue, salvaging
+from collector.spool.errors import SpoolFull
+from collector.spool.place import Ballast, Lock
+from collector.spool.reader import SpoolReader, open_existing
+from collector.spool.salvaging import Salvaged
+from collector.spool.settings import SpoolSettings
+from collector.spool.sqlite import Database
+from collector.spool.values import Aside, Candidate, Entry, FileSeen, Put
+from shared.errors import Code, StateError
+
+_MAX_GROUP = 100
+_PIECE = 1_000
+
+
+class Spool(SpoolReader):
+    """The durable queue of one collector.
+
+    Every method may raise what `SpoolReader` says. What settles, moves or counts may use up the ballast on a full
+    disk; nothing new is taken until there is room for a new one.
+    """
+
+    def __init__(
+        self, database: Database, settings: SpoolSettings, ballast: Ballast | None = None, lock: Lock | None = None
+    ) -> None:
+        """Take the open parts; `open` and `open_for_change` make them."""
+        super().__init__(database, settings)
+        self._ballast = ballast
+        self._lock = lock
+        self._refusing = False
+
+    @classmethod
+    def open(
+        cls, path: Path, settings: SpoolSettings, *, collector_id: str, new_stream_id: str, now: datetime
+    ) -> Spool:
+        """Open the spool of this collector, or make it with a new stream (32 hex digits) on the first use.
+
+        A damaged file is moved aside under the time `now`, a fresh one is started, and an alarm stands until a person
+        clears it. Raises `ConfigError` (folder, modes, kind of disk, library, settings, another collector's spool, a
+        newer version's), `StateError` where another collector has it open, and `TryLaterError`.
+        """
+        place.prepare_folder(path.parent)
+        lock = Lock(path)
+        try:
+            ballast = Ballast(path, settings.ballast_bytes)
+            database = opening.open_sound(path, settings, ballast, opening.Owner(collector_id, new_stream_id), now)
+        except BaseException:
+            lock.release()
+            raise
+        return cls(database, settings, ballast, lock)
+
+    @classmethod
+    def open_for_change(cls, path: Path, settings: SpoolSettings) -> Spool:
+        """Open an existing spool for one operator's command, beside the daemon or not: it is only opened, not mended.
+
+        Raises `StateError` where there is none or it is damaged, and `ConfigError`.
+        """
+        return cls(open_existing(path, settings, read_only=False), settings)
+
+    def close(self) -> None:
+        """Close the file and let the next one in; a second time does nothing."""
+        super().close()
+        if self._lock is not None:
+            self._lock.release()
+
+    # --- taking in ---
+
+    def put(self, candidates: Sequence[Candidate], *, epoch: str, now: datetime) -> list[Put]:
+        """Store a group of at most 100 in one transaction: commit point 1. When it returns, all of it survives.
+
+        Raises `SpoolFull` before anything is stored, whatever a `seal` raises, and `TryLaterError` where the disk
+        fails; nothing of the group is captured then.
+        """
+        if len(candidates) > _MAX_GROUP:
+            msg = f"a group has at most {_MAX_GROUP} candidates"
+            raise ValueError(msg)
+        try:
+            self._keep_ballast()
+            done = self._database.write(lambda c: queue.put(c, candidates, epoch, now, self._settings.quota_bytes))
+        except SpoolFull:
+            self._refusing = True
+            raise
+        if any(one.new for one in done):
+            self._refusing = False
+        return done
+
+    def _keep_ballast(self) -> None:
+        if self._ballast is not None and not self._ballast.ensure():
+            raise SpoolFull(
+                "the disk of the spool is full: there is no room for the ballast", "make room; the files wait"
+            )
+
+    def seen(self, root: str, path: str) -> FileSeen | None:
+        """Give how a file looked when it was last hashed; None where it is not known."""
+        return self._database.read(lambda c: memory.seen(c, root, path))
+
+    def seen_in(self, root: str) -> dict[str, tuple[int, int, int, int, int]]:
+        """Give how all files of a root looked: path -> (size, mtime_ns, ctime_ns, device, inode)."""
+        return self._database.read(lambda c: memory.seen_in(c, root))
+
+    def remember(self, files: Sequence[FileSeen]) -> None:
+        """Keep how files look whose content is known or of no format; in transactions of 1,000."""
+        for start in range(0, len(files), _PIECE):
+            self._database.write(partial(memory.remember, files=files[start : start + _PIECE]))
+
+    def forget(self, root: str, gone: Sequence[str]) -> None:
+        """Forget files that are gone, and what was observed in them once its entry is pruned; 1,000 a transaction."""
+        for start in range(0, len(gone), _PIECE):
+            piece = gone[start : start + _PIECE]
+            self._database.write(partial(memory.forget, root=root, gone=piece), urgent=True)
+
+    def set_aside(self, root: str, path: str, aside: Aside, *, now: datetime, file: FileSeen | None = None) -> None:
+        """Put a file on the list of unreadable ones; with `file`, its look is remembered in the same transaction."""
+
+        def act(connection: Connection) -> None:
+            memory.set_aside(connection, root, path, aside, now)
+            memory.remember(connection, [] if file is None else [file])
+
+        self._database.write(act)
+
+    def clear_aside(self, root: str, path: str) -> None:
+        """Take a file off the list."""
+        self._database.write(lambda c: memory.clear_aside(c, root, path), urgent=True)
+
+    # --- sending and settling ---
+
+    def head_entries(self, limit: int, max_bytes: int, *, skip: Collection[int] = ()) -> list[Entry]:
+        """Give the oldest pending entries in order, passing over `skip`; at least one, even if it is larger."""
+        return self._database.read(lambda c: queue.head_entries(c, limit, max_bytes, skip))
+
+    def settle(
+        self,
+        *,
+        receipt_id: bytes,
+        receipt: bytes,
+        received_at: datetime,
+        delivered: Sequence[int],
+        quarantined: Sequence[tuple[int, str, str]],
+        now: datetime,
+    ) -> None:
+        """End pending entries as a believed receipt says, refused ones with code and words; keep the receipt.
+
+        Entries that are no longer pending stay as they are.
+        """
+        self._free(
+            lambda c: queue.settle(c, (receipt_id, receipt, received_at), delivered, quarantined, now),
+        )
+
+    def quarantine_damaged(self, sequence: int, now: datetime) -> None:
+        """Take out an entry whose stored bytes no longer verify, and forget its file; raises `StateError`."""
+        self._database.write(lambda c: queue.quarantine_damaged(c, sequence, now), urgent=True)
+
+    def note_answer(self, sequences: Sequence[int], answer: str, now: datetime) -> None:
+        """Keep what a request with these entries was answered, for whoever lists them."""
+        self._database.write(lambda c: queue.note_answer(c, sequences, answer, now), urgent=True)
+
+    def next_beat(self) -> int:
+        """Give the number of the next heartbeat: one above the last, from 1, also after a crash."""
+        return self._database.write(
+            lambda c: int(c.execute("UPDATE spool SET beat = beat + 1 RETURNING beat").fetchone()[0]), urgent=True
+        )
+
+    def set_contiguous(self, mark: int) -> None:
+        """Keep the mark that the receiver receipted for this stream; -1 for none."""
+        self._database.write(lambda c: c.execute("UPDATE spool SET contiguous = ?", (mark,)), urgent=True)
+
+    def requeue_from(self, sequence: int) -> int:
+        """Make the delivered entries from this place on pending again, since the receiver was restored; how many."""
+        return self._pieces(lambda c: keeping.requeue_from(c, sequence))
+
+    # --- keeping house ---
+
+    def prune(self, *, now: datetime, keep_seconds: float = 14 * 86_400, keep_bytes: int = 1 << 30) -> int:
+        """Delete delivered entries that are older than this or beyond so many bytes, oldest first; how many.
+
+        Dropped entries lose their bytes after the same time and stay listed.
+        """
+        return self._pieces(lambda c: keeping.prune(c, now, keep_seconds, keep_bytes))
+
+    def retry(self, sequence: int | None = None) -> int:
+        """Make a quarantined entry pending again, or all of them; how many; raises `StateError`."""
+        return self._database.write(lambda c: keeping.retry(c, sequence), urgent=True)
+
+    def drop(self, sequence: int, reason: str, by: str, now: datetime) -> None:
+        """Record a person's decision that a pending or quarantined entry shall never be sent; raises `StateError`."""
+        self._free(lambda c: keeping.drop(c, sequence, reason, by, now))
+
+    def clear_alarm(self, number: int) -> None:
+        """Record that a person has seen to an alarm; raises `StateError` where there is none of this number."""
+        if not self._database.write(
+            lambda c: c.execute("DELETE FROM alarm WHERE number = ?", (number,)).rowcount, urgent=True
+        ):
+            raise StateError(Code.NOT_FOUND, f"there is no alarm {number}", "see: status")
+
+    @classmethod
+    def salvage(cls, damaged: Path, into: Spool, now: datetime) -> list[Salvaged]:
+        """Queue again what is readable and undelivered in a spool that was moved aside; gives what was new.
+
+        May be called again: nothing is queued twice. The quota does not count here. Raises `StateError`.
+        """
+        found = salvaging.read(damaged)
+        return into._database.write(lambda c: salvaging.requeue(c, found, now))
+
+    # --- inside ---
+
+    def _is_refusing(self) -> bool:
+        return self._refusing
+
+    def _free(self, act: Callable[[Connection], None]) -> None:
+        """Do what may make room; whether there is enough of it, the next put finds out."""
+        self._database.write(act, urgent=True)
+        self._refusing = False
+
+    def _pieces(self, act: Callable[[Connection], int]) -> int:
+        """Do bounded pieces of work, each a transaction of its own, until one finds nothing left to do."""
+        total = 0
+        while done := self._database.write(act, urgent=True):
+            total += done
+        return total

@@ -1,0 +1,170 @@
+"""Tokens: issue them, recognise them, and give a collector one for an hour against its key's signature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from receiver.caller import Caller
+from receiver.core.admit import KeyState
+from receiver.core.tokens import SECRET_BYTES, Kind, Scope, make_token, parse_token, unauthorized
+from receiver.core.trail import Act
+from receiver.store import audit, collectors, tokens, workspaces
+from receiver.store.collectors import CollectorStatus
+from receiver.store.engine import Store, Tx
+from receiver.store.tokens import TokenRow
+from shared import dsse, statement
+from shared.errors import CarnetError, Code, ConfigError, UntrustedError
+from shared.predicates import Access
+
+ACCESS_VALID = timedelta(hours=1)
+ACCESS_LIMIT_PER_MINUTE = 1200
+LAST_USE_STEP = timedelta(minutes=10)
+MAX_VALID_DAYS = 3660
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token, shown this once; its representation does not show it."""
+
+    token: str
+    id: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"IssuedToken(id={self.id!r}, expires_at={self.expires_at!r})"
+
+
+def issue(  # noqa: PLR0913, PLR0917 - each is a property of the token
+    store: Store,
+    workspace_id: str,
+    kind: Kind,
+    scopes: Iterable[Scope],
+    label: str,
+    now: datetime,
+    random: Callable[[int], bytes],
+    valid_days: int = 90,
+    limit_per_minute: int = 100,
+    collector_id: str | None = None,
+) -> IssuedToken:
+    """Issue a token; raises `StateError` without such a workspace or collector, `ConfigError` for a bad lifetime."""
+    if not 1 <= valid_days <= MAX_VALID_DAYS or limit_per_minute < 1:
+        raise ConfigError(
+            f"a token of {valid_days} days and {limit_per_minute} requests a minute",
+            f"1 to {MAX_VALID_DAYS} days, and at least one request a minute",
+        )
+
+    def act(tx: Tx) -> IssuedToken:
+        workspaces.get(tx, workspace_id)
+        if collector_id is not None:
+            collectors.get(tx, workspace_id, collector_id)
+        token = make_token(kind, random(SECRET_BYTES))
+        parsed = parse_token(token)
+        expires_at = now + timedelta(days=valid_days)
+        tokens.add(
+            tx,
+            TokenRow(
+                parsed.token_id,
+                workspace_id,
+                kind,
+                parsed.digest,
+                frozenset(scopes),
+                label,
+                collector_id,
+                limit_per_minute,
+                now,
+                expires_at,
+            ),
+        )
+        detail = {"token": parsed.token_id, "kind": kind.value, "label": label}
+        audit.add(tx, workspace_id, Act(now, "operator", "token.issue", detail))
+        return IssuedToken(token, parsed.token_id, expires_at)
+
+    return store.write(act)
+
+
+def authenticate(store: Store, bearer: str, now: datetime) -> Caller:
+    """Recognise a token; raises `UntrustedError` (`unauthorized`) for one that is wrong, expired or revoked.
+
+    A token that is spelled wrong never reaches the database. The last use is noted at most every ten minutes.
+    """
+    parsed = parse_token(bearer)
+    row = store.read(lambda tx: tokens.find(tx, parsed.token_id))
+    if row is None or not parsed.matches(row.digest) or row.kind is not parsed.kind or not row.good(now):
+        raise unauthorized()
+    if row.last_used_at is None or now - row.last_used_at >= LAST_USE_STEP:
+        store.write(lambda tx: tokens.used(tx, row.workspace_id, row.token_id, now))
+    return Caller(row.workspace_id, row.token_id, row.scopes, row.collector_id, row.limit_per_minute, row.kind)
+
+
+def collector_access(
+    store: Store,
+    collector_id: str,
+    envelope: bytes,
+    now: datetime,
+    random: Callable[[int], bytes],
+    origin: str | None = None,
+) -> IssuedToken:
+    """Give a collector a token for an hour, for a signed request that was never used before.
+
+    The collector's clock is not compared with ours: one that is wrong must not lock a collector out. Replay is
+    excluded by the nonce, which is kept for 400 days. Raises `UntrustedError` (`unauthorized`) for every request that
+    is not believed, and `MalformedError` for one that is no envelope.
+    """
+    parsed = dsse.parse(envelope)
+
+    def act(tx: Tx) -> IssuedToken:
+        owner = collectors.key_owner(tx, parsed.key_id)
+        if owner is None or owner[1] != collector_id:
+            raise _no_access("nobody introduced this key for this collector")
+        workspace_id = owner[0]
+        request = _believed(tx, workspace_id, collector_id, parsed)
+        if not collectors.use_nonce(tx, workspace_id, collector_id, bytes.fromhex(request.nonce), now):
+            raise _no_access("this request was used before")
+        tokens.forget_expired_access(tx, workspace_id, collector_id, now)
+        token = make_token(Kind.COLLECTOR_ACCESS, random(SECRET_BYTES))
+        made = parse_token(token)
+        row = TokenRow(
+            made.token_id,
+            workspace_id,
+            Kind.COLLECTOR_ACCESS,
+            made.digest,
+            frozenset({Scope.COLLECTOR_WRITE}),
+            "collector access",
+            collector_id,
+            ACCESS_LIMIT_PER_MINUTE,
+            now,
+            now + ACCESS_VALID,
+        )
+        tokens.add(tx, row)
+        detail = {"token": made.token_id}
+        audit.add(tx, workspace_id, Act(now, collector_id, "collector.access", detail, origin))
+        return IssuedToken(token, made.token_id, row.expires_at)
+
+    return store.write(act)
+
+
+def _believed(tx: Tx, workspace_id: str, collector_id: str, envelope: dsse.Envelope) -> Access:
+    """Verify a request for access under the collector's active keys."""
+    if collectors.get(tx, workspace_id, collector_id).status is not CollectorStatus.ACTIVE:
+        raise _no_access("this collector is not enrolled, or its enrolment has ended")
+    active = [
+        row.key.public for row in collectors.keys(tx, workspace_id, collector_id) if row.key.state is KeyState.ACTIVE
+    ]
+    workspace = workspaces.get(tx, workspace_id)
+    try:
+        read = statement.read(dsse.verify_any(envelope, active))
+        request = read.as_(Access)
+        read.expect_audience(*workspaces.accepted_audiences(tx, workspace))
+        if read.not_understood or request.collector_id != collector_id:
+            raise _no_access("the request is for another collector, or asks for what is not known here")
+    except CarnetError as error:
+        raise _no_access(error.detail) from None
+    return request
+
+
+def _no_access(detail: str) -> UntrustedError:
+    return UntrustedError(
+        Code.UNAUTHORIZED, detail, "sign a new request with the collector's enrolled key, or enrol it again"
+    )

@@ -1,0 +1,214 @@
+"""The wiring of a running receiver: store, keys, clock and web joined, started, and stopped within a time limit."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import ssl
+import sys
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from structlog.typing import FilteringBoundLogger
+
+from receiver import clock, keys_at_hand
+from receiver.config import ReceiverConfig
+from receiver.keys_at_hand import RoleSigners
+from receiver.store import workspaces
+from receiver.store.engine import Store
+from receiver.web import probes
+from receiver.web.application import check_library, make_application
+from receiver.web.desk import Desk
+from receiver.web.door import listen
+from receiver.web.guard import Guards
+from receiver.web.journal import LibraryLog, make_journal
+from receiver.web.metrics import Metrics
+from receiver.web.ratelimits import RateLimits
+from receiver.web.routes import Route
+from receiver.web.server import Server
+from receiver.web.settings import WebSettings
+from receiver.web.state import Services
+from receiver.web.table import TABLE
+from shared.errors import ConfigError
+from shared.keyfile import read_secret
+
+MASTER_KEY_BYTES = 32
+_LIBRARIES = ("aiohttp", "asyncio")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a receiver is started with: plain values, all validated."""
+
+    database_url: str
+    master_key_file: Path
+    address: Address
+    tls_certificate_file: Path | None = None
+    tls_key_file: Path | None = None
+    metrics_address: Address | None = None
+    settings: WebSettings = field(default_factory=WebSettings)
+
+
+def plan_for(config: ReceiverConfig) -> Plan:
+    """Read a plan out of a configuration."""
+    metrics = None if config.metrics_port is None else Address(config.metrics_host, config.metrics_port)
+    names = WebSettings.__dataclass_fields__.keys()
+    return Plan(
+        config.database_url,
+        config.master_key_file,
+        Address(config.host, config.port),
+        config.tls_certificate_file,
+        config.tls_key_file,
+        metrics,
+        WebSettings(**{name: getattr(config, name) for name in names}),
+    )
+
+
+class Signers:
+    """The role keys of every workspace, unsealed once and kept in memory."""
+
+    def __init__(self, master: bytes) -> None:
+        """Take the key that unseals them."""
+        self._master = master
+        self._known: dict[str, RoleSigners] = {}
+
+    def of(self, store: Store, workspace_id: str) -> RoleSigners:
+        """Give the signers of a workspace; raises `ConfigError` or `StateError` where they cannot be had."""
+        found = self._known.get(workspace_id)
+        if found is None:
+            found = self._known[workspace_id] = keys_at_hand.load(store, self._master, workspace_id)
+        return found
+
+    def check(self, store: Store) -> None:
+        """Look whether the database answers and every workspace's keys are here; raises what is wrong."""
+        store.ready()
+        for workspace_id in store.read(workspaces.all_ids):
+            self.of(store, workspace_id)
+
+
+def serve(plan: Plan, announce: Callable[[str], None], log: TextIO = sys.stderr) -> None:
+    """Serve until SIGTERM or SIGINT; `announce` is told the URL once requests are answered.
+
+    Raises `ConfigError` or `StateError` before anything is served, and whatever `announce` raises.
+    """
+    check_library()
+    asyncio.run(_serve(plan, announce, log))
+
+
+async def _serve(plan: Plan, announce: Callable[[str], None], log: TextIO) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    journal = make_journal(log, clock.utcnow)
+    async with running(plan, journal) as url:
+        announce(url)
+        await stop.wait()
+
+
+@asynccontextmanager
+async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[str]:
+    """Have a receiver running; gives its URL. On the way out, requests in flight are finished."""
+    tls = _tls_context(plan)
+    master = read_master_key(plan.master_key_file)
+    store = Store.open(plan.database_url)
+    desk: Desk[Store] | None = None
+    servers: list[Server] = []
+    handler = LibraryLog(journal)
+    for name in _LIBRARIES:
+        logging.getLogger(name).addHandler(handler)
+    try:
+        signers = Signers(master)
+        signers.check(store)
+        settings = plan.settings
+        desk = Desk(
+            store,
+            now=clock.utcnow,
+            random=os.urandom,
+            threads=settings.worker_threads,
+            max_waiting=settings.max_waiting_requests,
+        )
+        services = Services(
+            desk=desk,
+            signers=signers.of,
+            ready=signers.check,
+            settings=settings,
+            metrics=Metrics(),
+            journal=journal,
+            limits=RateLimits(clock.utcnow, settings.max_failures_per_minute),
+            guards=Guards(),
+            monotonic=clock.monotonic,
+        )
+        table: Iterable[Route] = TABLE
+        if plan.metrics_address is not None:
+            table = [route for route in TABLE if route not in probes.ROUTES]
+            watched = _listen(plan.metrics_address)
+            servers.append(Server(make_application(services, probes.ROUTES), watched, None))
+        listener = _listen(plan.address)
+        servers.append(Server(make_application(services, table), listener, tls))
+        for server in servers:
+            await server.start()
+        yield _url(plan, listener)
+    finally:
+        for server in reversed(servers):
+            await server.stop()
+        if desk is not None:
+            desk.close()
+        store.close()
+        for name in _LIBRARIES:
+            logging.getLogger(name).removeHandler(handler)
+
+
+def read_master_key(path: Path) -> bytes:
+    """Read the key that unseals the role keys; raises `ConfigError`."""
+    hint = "it holds 32 random bytes and has mode 0600; restore it from its backup"
+    master = read_secret(path, hint)
+    if len(master) != MASTER_KEY_BYTES:
+        raise ConfigError(f"{path} holds {len(master)} bytes, not {MASTER_KEY_BYTES}", hint)
+    return master
+
+
+def _listen(address: Address) -> socket.socket:
+    try:
+        return listen(address.host, address.port)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot listen on {address.host} port {address.port}: {error.strerror}",
+            "choose another host or port; port 0 takes a free one",
+        ) from None
+
+
+def _tls_context(plan: Plan) -> ssl.SSLContext | None:
+    if plan.tls_certificate_file is None or plan.tls_key_file is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    read_secret(plan.tls_key_file, "it holds the server's private key in PEM")
+    try:
+        context.load_cert_chain(plan.tls_certificate_file, plan.tls_key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(
+            f"{plan.tls_certificate_file} and {plan.tls_key_file} do not make a TLS identity: {error}",
+            "give a certificate chain and its private key in PEM",
+        ) from None
+    return context
+
+
+def _url(plan: Plan, listener: socket.socket) -> str:
+    scheme = "http" if plan.tls_key_file is None else "https"
+    host = f"[{plan.address.host}]" if ":" in plan.address.host else plan.address.host
+    return f"{scheme}://{host}:{listener.getsockname()[1]}"

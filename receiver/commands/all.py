@@ -1,0 +1,19 @@
+"""Every command of `carnet-receiver` in one group; what it imports needs the `receiver` extra."""
+
+import click
+
+from receiver.commands.collectors import collectors
+from receiver.commands.evidence import fsck
+from receiver.commands.quickstart import quickstart
+from receiver.commands.serving import migrate, serve
+from receiver.commands.settings import config
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="carnet", prog_name="carnet-receiver")
+def GROUP() -> None:  # noqa: N802 - it is a value, whatever makes it
+    """Verify evidence, keep it exactly, and answer for it."""
+
+
+for _command in (quickstart, serve, migrate, fsck, config, collectors):
+    GROUP.add_command(_command)

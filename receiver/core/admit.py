@@ -1,0 +1,202 @@
+"""Decide on one envelope at the door, as far as its own bytes and its sender's registration allow.
+
+Order: spelling, key by registration (the key id is only a hint), signature, statement, type, audience, collector,
+link, limits. Invariants: nothing is read before its signature verified; no entry is refused for its time; what is
+known about the stream is `core.placing`'s business, so this runs before and outside of any transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+
+from shared import dsse, statement, stream
+from shared.dsse import Envelope
+from shared.encoding import digest_text, parse_digest, sha256
+from shared.errors import CarnetError, Code, UntrustedError
+from shared.keys import PublicKey
+from shared.predicates import Audience, Collected, Context, Limits
+from shared.statement import Statement
+
+
+class KeyState(StrEnum):
+    """What became of a collector's key; a pending one signs nothing yet."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A registered key; a retired one is good for the sequences below `retired_from` and for nothing else."""
+
+    public: PublicKey
+    state: KeyState
+    retired_from: int | None = None
+
+    def hold(self, sequence: int) -> Code | None:
+        """Say why something that this key signed at this place does not count, or None where it does."""
+        if self.state is KeyState.ACTIVE:
+            return None
+        if self.state is KeyState.RETIRED:
+            good = self.retired_from is not None and sequence < self.retired_from
+            return None if good else Code.KEY_RETIRED
+        return Code.KEY_REVOKED
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """What is registered about a collector: its keys by key id, where its statements may be addressed, its limits.
+
+    `audiences` opens with the workspace's own; former ones that an admin listed follow.
+    """
+
+    collector_id: str
+    keys: Mapping[str, KnownKey]
+    audiences: tuple[Audience, ...]
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an entry is not stored, and what to do about it."""
+
+    code: Code
+    detail: str
+    hint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An entry that has no place in a stream: it does not parse, does not verify, or says nothing about a place.
+
+    `id` is the attestation id where the entry is an envelope at all; `digest` is the SHA-256 of the entry's bytes.
+    """
+
+    digest: bytes
+    id: bytes | None
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An entry whose signature verified and that names a place: what is left to ask is what stands at that place.
+
+    With `refusal` it will not be stored, but keeps its place; with `hold` it will be stored and help no decision. Ids
+    are 32 bytes, the stream's 16.
+    """
+
+    envelope: Envelope
+    digest: bytes
+    statement: Statement
+    collected: Collected
+    id: bytes
+    stream_id: bytes
+    sequence: int
+    previous: bytes | None
+    observation: bytes
+    refusal: Refusal | None
+    hold: Code | None
+
+
+def examine(entry: bytes, sender: Sender) -> Examined | Unreadable:
+    """Examine one entry of a batch; never raises for what the sender wrote."""
+    digest = sha256(entry)
+    envelope: Envelope | None = None
+    try:
+        envelope = dsse.parse(entry)
+        key = registered_key(envelope, sender)
+        read = statement.read(dsse.verify(envelope, key.public))
+        collected = read.as_(Collected)
+    except CarnetError as error:
+        return Unreadable(digest, None if envelope is None else envelope.id, _refusal(error))
+    hold = key.hold(collected.stream.sequence) or (Code.NOT_UNDERSTOOD if read.not_understood else None)
+    link = collected.stream
+    return Examined(
+        envelope=envelope,
+        digest=digest,
+        statement=read,
+        collected=collected,
+        id=read.verified.id,
+        stream_id=bytes.fromhex(link.id),
+        sequence=link.sequence,
+        # Both were read as digests already.
+        previous=None if link.previous is None else parse_digest(link.previous),
+        observation=parse_digest(collected.observation_id),
+        refusal=_outside(read, collected, sender),
+        hold=hold,
+    )
+
+
+def registered_key(envelope: Envelope, sender: Sender) -> KnownKey:
+    """Find the key that an envelope hints at among its sender's; raises `UntrustedError` (`unknown_key`)."""
+    key = sender.keys.get(envelope.key_id)
+    if key is None or key.state is KeyState.PENDING:
+        raise UntrustedError(
+            Code.UNKNOWN_KEY,
+            f"nobody introduced the key {envelope.key_id} for {sender.collector_id}",
+            "send the rotation statements again, or enrol this key",
+        )
+    return key
+
+
+def _outside(read: Statement, collected: Collected, sender: Sender) -> Refusal | None:
+    try:
+        read.expect_audience(*sender.audiences)
+        if collected.collector.id != sender.collector_id:
+            raise wrong_collector(collected.collector.id, sender)
+        stream.check_link(collected.stream)
+        _check_limits(collected.context, sender.limits)
+    except CarnetError as error:
+        return _refusal(error)
+    return None
+
+
+def _check_limits(context: Context, limits: Limits) -> None:
+    # What names no service or environment speaks for none. But every entry speaks about some repository's commit or
+    # artifact: one that hides which cannot be inside of a limit.
+    if not _covers(limits.repositories, context.repository, absent=False):
+        raise _outside_limits("repository", context.repository)
+    if not _covers(limits.services, context.service, absent=True):
+        raise _outside_limits("service", context.service)
+    if not _covers(limits.environments, context.environment, absent=True):
+        raise _outside_limits("environment", context.environment)
+
+
+def _covers(globs: Iterable[str], value: str | None, *, absent: bool) -> bool:
+    if value is None:
+        return absent or "*" in globs
+    return any(fnmatchcase(value, glob) for glob in globs)
+
+
+def _outside_limits(what: str, value: str | None) -> UntrustedError:
+    said = f"names no {what}, and its collector is limited" if value is None else f"{what} {value[:200]!r}"
+    return UntrustedError(
+        Code.OUTSIDE_LIMITS,
+        f"outside of what this collector may speak for: {said}",
+        f"set the {what} in the collector's configuration, or have an admin widen its limits",
+    )
+
+
+def wrong_collector(named: str, sender: Sender) -> UntrustedError:
+    """Give the refusal of a statement that names another collector than the one whose key signed it."""
+    return UntrustedError(
+        Code.WRONG_COLLECTOR,
+        f"the statement names the collector {named}, the key belongs to {sender.collector_id}",
+        "each collector signs and sends for itself",
+    )
+
+
+def _refusal(error: CarnetError) -> Refusal:
+    return Refusal(error.code, error.detail, error.hint)
+
+
+def receipt_name(judged: Examined | Unreadable) -> tuple[str | None, str | None]:
+    """Give attestation id and entry digest as a receipt names them: the second only where there is no first."""
+    if judged.id is not None:
+        return digest_text(judged.id), None
+    return None, digest_text(judged.digest)

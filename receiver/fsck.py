@@ -1,0 +1,231 @@
+"""Check a whole database: every envelope, column, link, place, registered act, receipt and row of the audit trail.
+
+It changes nothing, and goes on after what it finds; an empty list means that all is as it was signed. Each workspace is
+one snapshot. What a collector's key may be comes from the signed enrolments, not from the table of keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from receiver.core.admit import Examined, KeyState, KnownKey, Refusal, Sender, examine
+from receiver.core.beats import examine_beat
+from receiver.core.fsck import (
+    Finding,
+    Receipted,
+    RegisterWalk,
+    check_audit,
+    check_identity,
+    check_receipt,
+    check_stream,
+    differences,
+)
+from receiver.core.placing import Place, StreamState, Verdict
+from receiver.store import attestations, audit, collectors, intake, receipts, register, streams, workspaces
+from receiver.store.attestations import New
+from receiver.store.collectors import Collector, CollectorStatus
+from receiver.store.engine import Store, Tx
+from shared.encoding import b64decode, digest_text, parse_digest
+from shared.errors import CarnetError
+from shared.keyring import TrustedKeyring
+from shared.keys import PublicKey, key_from_spki
+from shared.predicates import Enrolment, Limits
+
+PAGE = 500
+
+
+def check(store: Store, workspace_id: str | None = None) -> list[Finding]:
+    """Check one workspace, or all of them; raises `StateError` without such a workspace, `TryLaterError`."""
+    names = [workspace_id] if workspace_id is not None else store.read(workspaces.all_ids)
+    return [finding for name in names for finding in store.read(partial(_check_one, workspace_id=name))]
+
+
+def _check_one(tx: Tx, workspace_id: str) -> list[Finding]:
+    return _Walk(tx, workspace_id).run()
+
+
+class _Walk:
+    """One workspace, looked at from its root key outwards."""
+
+    def __init__(self, tx: Tx, workspace_id: str) -> None:
+        self._tx = tx
+        self._id = workspace_id
+        self._findings: list[Finding] = []
+        self._enrolments: dict[str, Enrolment] = {}
+        self._senders: dict[str, Sender] = {}
+        self._states: dict[bytes, StreamState] = {}
+        self._keyring: TrustedKeyring | None = None
+
+    def run(self) -> list[Finding]:
+        for name, step in (
+            ("register", self._register),
+            ("collectors", self._collectors),
+            ("streams", self._streams),
+            ("attestations", self._attestations),
+            ("heartbeats", self._heartbeats),
+            ("role keys", self._role_keys),
+            ("receipts", self._receipts),
+            ("audit", self._audit),
+        ):
+            self._guarded(name, step)
+        return self._findings
+
+    def _guarded(self, name: str, step: Callable[[], None]) -> None:
+        # A row that was altered may not even be a row of ours any more: that is a finding too.
+        try:
+            step()
+        except (CarnetError, ValueError, OverflowError) as error:
+            self._add(name, [f"a row cannot be read: {str(error)[:200]}"])
+
+    def _add(self, where: str, problems: list[str]) -> None:
+        self._findings += [Finding(self._id, where, problem) for problem in problems]
+
+    def _register(self) -> None:
+        workspace = workspaces.get(self._tx, self._id)
+        walk = RegisterWalk(PublicKey(workspace.root_key), workspace.audience)
+        for row in register.rows(self._tx, self._id):
+            read, problems = walk.check(row.number, row.type, row.id, row.parts.envelope())
+            self._add(f"register {row.number}", problems)
+            if read is not None and isinstance(read.predicate, Enrolment):
+                self._enrolments[read.predicate.collector_id] = read.predicate
+        if walk.keyring is None:
+            self._add("register", ["no keyring opens under the root key"])
+        elif walk.keyring.content.version != workspace.keyring_version:
+            self._add("workspace", [f"its keyring is said to be version {workspace.keyring_version}"])
+        self._keyring = walk.keyring
+
+    def _role_keys(self) -> None:
+        listed = () if self._keyring is None else self._keyring.content.keys
+        for row in workspaces.role_key_rows(self._tx, self._id):
+            key = PublicKey(row.public_key)
+            known = [one for one in listed if one.key_id == key.key_id and one.role is row.role]
+            if not known or parse_digest(key.key_id) != row.key_id:
+                self._add(f"role key {row.role}", ["it is not in the signed keyring"])
+
+    def _collectors(self) -> None:
+        workspace = workspaces.get(self._tx, self._id)
+        audiences = workspaces.accepted_audiences(self._tx, workspace)
+        keys = collectors.keys(self._tx, self._id)
+        for row in collectors.every(self._tx, self._id):
+            signed = self._enrolments.get(row.collector_id)
+            own = [one.key for one in keys if one.collector_id == row.collector_id]
+            self._add(f"collector {row.collector_id}", _collector_problems(row, own, signed))
+            known: dict[str, KnownKey] = {}
+            if signed is not None:
+                key = key_from_spki(b64decode(signed.public_key))
+                known[key.key_id] = KnownKey(key, KeyState.ACTIVE)
+            self._senders[row.collector_id] = Sender(row.collector_id, known, audiences, Limits())
+
+    def _streams(self) -> None:
+        self._states = streams.all_states(self._tx, self._id)
+        for stream_id, state in self._states.items():
+            problems = check_stream(state, streams.all_places(self._tx, self._id, stream_id))
+            self._add(f"stream {stream_id.hex()}", problems)
+
+    def _attestations(self) -> None:
+        seen, after = 0, 0
+        while page := attestations.stored(self._tx, self._id, after, PAGE):
+            spots = [(one.row.stream_id, one.row.sequence) for one in page]
+            places = streams.known_places(self._tx, self._id, spots)
+            firsts = attestations.first_of_observations(self._tx, self._id, [one.row.observation_id for one in page])
+            for one in page:
+                problems = self._attestation(one, firsts.get(one.row.observation_id))
+                state, place = self._states.get(one.row.stream_id), places.get((one.row.stream_id, one.row.sequence))
+                problems += _place_problems(one, state, place)
+                self._add(f"attestation {digest_text(one.row.id)}", problems)
+            seen, after = seen + len(page), page[-1].row.n
+        count = attestations.count(self._tx, self._id)
+        if seen != count:
+            self._add("attestations", [f"{count - seen} of {count} have lost their envelope"])
+
+    def _attestation(self, one: New, first: bytes | None) -> list[str]:
+        sender = self._senders.get(one.row.collector_id)
+        if sender is None:
+            return ["its collector is not registered"]
+        entry = examine(one.parts.envelope().to_bytes(), sender)
+        if not isinstance(entry, Examined):
+            return [entry.refusal.detail]
+        if entry.refusal is not None:
+            return [entry.refusal.detail]
+        refusal = None if one.row.code is None else Refusal(one.row.code, "")
+        repeat_of = None if first == one.row.id else first
+        signed = intake.row_of(
+            one.row.n, entry, Verdict(entry, one.row.status, refusal, repeat_of), one.row.received_at
+        )
+        problems = differences(one.row, signed)
+        if one.digests != intake.digests_about(entry.statement, entry.collected.context.commit):
+            problems.append("its subjects are not what was signed")
+        return problems
+
+    def _heartbeats(self) -> None:
+        for row in streams.all_heartbeats(self._tx, self._id):
+            where = f"heartbeat of {row.stream_id.hex()}"
+            sender = self._senders.get(row.collector_id)
+            if sender is None:
+                self._add(where, ["its collector is not registered"])
+                continue
+            try:
+                beat = examine_beat(row.parts.envelope().to_bytes(), sender)
+            except CarnetError as error:
+                self._add(where, [error.detail])
+                continue
+            said = (beat.stream_id, beat.number, beat.content.closed, beat.envelope.id)
+            if said != (row.stream_id, row.beat, row.closed, row.id):
+                self._add(where, ["its row is not what was signed"])
+
+    def _receipts(self) -> None:
+        if self._keyring is None:
+            return
+        stored = {
+            id_: Receipted(status, code, received_at)
+            for id_, status, code, received_at in attestations.receipted(self._tx, self._id)
+        }
+        uncovered = set(stored)
+        for row in receipts.rows(self._tx, self._id):
+            where = f"receipt {row.batch_id} of {row.collector_id}"
+            envelope = row.parts.envelope()
+            try:
+                read = self._keyring.verify(envelope)
+                self._keyring.check_time(envelope.key_id, row.received_at)
+                columns = {"batch_id": row.batch_id, "received_at": row.received_at}
+                covered, problems = check_receipt(read, row.collector_id, row.batch_digest, columns, stored)
+            except CarnetError as error:
+                covered, problems = set(), [error.detail]
+            self._add(where, problems + check_identity(row.id, envelope))
+            uncovered -= covered
+        self._add("receipts", [f"none covers {digest_text(one)}" for one in sorted(uncovered)])
+
+    def _audit(self) -> None:
+        rows = ((row.number, row.act, row.hash) for row in audit.rows(self._tx, self._id))
+        self._add("audit", check_audit(self._id, rows))
+
+
+def _collector_problems(row: Collector, keys: list[KnownKey], signed: Enrolment | None) -> list[str]:
+    if signed is None:
+        return [] if row.status is CollectorStatus.PENDING else ["no signed enrolment takes it in"]
+    problems = []
+    if (row.name, row.limits, row.enrolled_at) != (signed.name, signed.limits, signed.enrolled_at):
+        problems.append("its name, limits or time of enrolment are not what was signed")
+    if row.enrolment != signed.register_.number:
+        problems.append("it names another number of the register than its enrolment has")
+    problems += [
+        f"its key {key.public.key_id} was never enrolled"
+        for key in keys
+        if key.public.key_id != signed.collector_key_id
+    ]
+    if not keys:
+        problems.append("its key is gone")
+    return problems
+
+
+def _place_problems(one: New, state: StreamState | None, place: Place | None) -> list[str]:
+    if state is None or state.collector_id != one.row.collector_id:
+        return ["its stream is not its collector's"]
+    if place is None:
+        return ["its place in the stream is empty"]
+    if place.id == one.row.id:
+        return [] if place.stored else ["its place says that it was refused"]
+    if state.forked_from is None or state.forked_from > one.row.sequence:
+        return ["another one stands at its place, and no fork is marked"]
+    return []

@@ -1,0 +1,274 @@
+"""Take what a collector sends: a batch with or without a heartbeat, or a heartbeat alone.
+
+Order: split, verify everything in the calling thread, then one write transaction that judges the places, stores what is
+new and signs the receipt (commit point 2). Invariants: the same batch id with the same entries is answered byte for
+byte the same; refused entries never hurt their neighbours; a bad heartbeat never hurts the entries.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from receiver.caller import Caller
+from receiver.core.admit import Examined, Sender, Unreadable, examine
+from receiver.core.beats import Beat, answer_body, check_beat, examine_beat, split_body
+from receiver.core.placing import Desk, StreamState, Verdict
+from receiver.core.receipts import (
+    SALT_BYTES,
+    Heading,
+    notes_of,
+    read_receipt,
+    refused_count,
+    results_of,
+    sign_receipt,
+)
+from receiver.core.tokens import Scope
+from receiver.core.trail import Act
+from receiver.keys_at_hand import RoleSigners
+from receiver.store import audit, intake, receipts, streams, workspaces
+from receiver.store.engine import Store, Tx
+from receiver.store.parts import parts_of
+from receiver.store.receipts import ReceiptRow
+from receiver.store.streams import HeartbeatRow
+from receiver.store.workspaces import Workspace
+from shared import wire
+from shared.dsse import Envelope
+from shared.encoding import JsonObject, digest_text, sha256
+from shared.errors import CarnetError, Code, MalformedError
+from shared.predicates import Receipt
+from shared.wire import Batch
+
+
+@dataclass(frozen=True, slots=True)
+class IngestAnswer:
+    """The answer to a batch: how many entries were refused, the body to send, and a count for each status."""
+
+    refused: int
+    body: bytes
+    counts: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A batch whose entries were verified against what was registered when it came."""
+
+    sender: Sender
+    entries: tuple[Examined | Unreadable, ...]
+    beat: Beat | CarnetError | None
+
+
+def take_batch(
+    store: Store,
+    signers: RoleSigners,
+    caller: Caller,
+    body: bytes,
+    now: datetime,
+    random: Callable[[int], bytes],
+    origin: str | None = None,
+) -> IngestAnswer:
+    """Take a batch of 1 to 100 entries (`shared.wire`), and answer for each of them in a signed receipt.
+
+    `now` is the time of receipt, `origin` the address for the audit trail. Raises `MalformedError` for a batch that
+    cannot be split, or for a batch id that came with other entries (`idempotency_mismatch`); `UntrustedError` for a
+    token without the scope or of another collector; `StateError` for an unknown collector; `TryLaterError` where the
+    database cannot store it now: then nothing was stored.
+    """
+    caller.require(Scope.COLLECTOR_WRITE)
+    batch = wire.parse_batch(body)
+    caller.require_collector(batch.collector_id)
+    workspace_id = caller.workspace_id
+
+    def before(tx: Tx) -> tuple[ReceiptRow | None, Sender]:
+        answered = _answered(tx, workspace_id, batch)
+        workspace = workspaces.get(tx, workspace_id)
+        return answered, intake.sender(tx, workspace, batch.collector_id)
+
+    answered, sender = store.read(before)
+    if answered is not None:
+        return _answer(answered, read_receipt(answered.parts.payload))
+    looked = _look(batch, sender)
+
+    def act(tx: Tx) -> tuple[ReceiptRow, Receipt]:
+        again = _answered(tx, workspace_id, batch)
+        if again is not None:
+            return again, read_receipt(again.parts.payload)
+        workspace = workspaces.get(tx, workspace_id)
+        sender_now = intake.sender(tx, workspace, batch.collector_id)
+        # A key may have been revoked, or limits narrowed, since the entries were verified.
+        current = looked if sender_now == looked.sender else _look(batch, sender_now)
+        row, receipt, detail = _settle(tx, signers, workspace, batch, current, now, random)
+        audit.add(tx, workspace_id, Act(now, caller.token_id, "batch.take", detail, origin))
+        return row, receipt
+
+    return _answer(*store.write(act))
+
+
+def take_heartbeat(
+    store: Store,
+    signers: RoleSigners,
+    caller: Caller,
+    body: bytes,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> bytes:
+    """Take a heartbeat alone, `{"collectorId", "heartbeat"}`; the answer is `{"receipt"}` over no entries.
+
+    Raises `MalformedError` and `UntrustedError` for one that is not believed, `StateError` (`conflict`) for a beat
+    that is not above the last, and what `take_batch` raises.
+    """
+    caller.require(Scope.COLLECTOR_WRITE)
+    collector_id, envelope = split_body(body)
+    caller.require_collector(collector_id)
+    workspace_id = caller.workspace_id
+
+    def act(tx: Tx) -> Envelope:
+        workspace = workspaces.get(tx, workspace_id)
+        beat = examine_beat(envelope, intake.sender(tx, workspace, collector_id))
+        known = intake.known(tx, workspace_id, (), (beat.stream_id,))
+        last = streams.heartbeat(tx, workspace_id, beat.stream_id)
+        state = known.streams.get(beat.stream_id)
+        check_beat(beat, collector_id, None if state is None else state.collector_id, _number(last))
+        shown = state or StreamState(collector_id)
+        heading = _heading(workspace, collector_id, f"beat-{beat.number}", sha256(envelope), now, random)
+        _, receipt = sign_receipt(heading, (), {beat.stream_id: shown}, signers.receipt)
+        if state is None:
+            streams.save(tx, workspace_id, {}, {beat.stream_id: shown}, now)
+        _keep_beat(tx, workspace_id, beat, collector_id, receipt.id, now, first=last is None)
+        return receipt
+
+    return answer_body(store.write(act).to_bytes())
+
+
+def _look(batch: Batch, sender: Sender) -> _Looked:
+    beat: Beat | CarnetError | None = None
+    if batch.heartbeat is not None:
+        try:
+            beat = examine_beat(batch.heartbeat, sender)
+        except CarnetError as error:
+            beat = error
+    return _Looked(sender, tuple(examine(entry, sender) for entry in batch.entries), beat)
+
+
+def _settle(
+    tx: Tx,
+    signers: RoleSigners,
+    workspace: Workspace,
+    batch: Batch,
+    looked: _Looked,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> tuple[ReceiptRow, Receipt, JsonObject]:
+    """Judge, store and sign; gives the receipt, and what the audit trail is told."""
+    workspace_id = workspace.workspace_id
+    beat = looked.beat if isinstance(looked.beat, Beat) else None
+    known = intake.known(tx, workspace_id, looked.entries, () if beat is None else (beat.stream_id,))
+    outcome = Desk(batch.collector_id, known).judge(looked.entries)
+    touched = intake.store(tx, workspace_id, known, outcome, now)
+    heading = _heading(workspace, batch.collector_id, batch.batch_id, batch.digest, now, random)
+    receipt, signed = sign_receipt(heading, outcome.verdicts, touched, signers.receipt)
+    row = ReceiptRow(
+        batch.collector_id,
+        batch.batch_id,
+        batch.digest,
+        signed.id,
+        parts_of(signed),
+        notes_of(outcome.verdicts),
+        now,
+    )
+    receipts.add(tx, workspace_id, row)
+    ignored = looked.beat if isinstance(looked.beat, CarnetError) else None
+    if beat is not None:
+        opened = {**known.streams, **touched}
+        ignored = _try_beat(tx, workspace_id, beat, batch.collector_id, opened, signed.id, now)
+    return row, receipt, _told(batch, outcome.verdicts, signed.id, ignored)
+
+
+def _try_beat(
+    tx: Tx,
+    workspace_id: str,
+    beat: Beat,
+    collector_id: str,
+    known: Mapping[bytes, StreamState],
+    receipt_id: bytes,
+    now: datetime,
+) -> CarnetError | None:
+    """Keep the heartbeat of a batch; one that cannot be kept is told about in the audit trail, and hurts nothing."""
+    state = known.get(beat.stream_id)
+    last = streams.heartbeat(tx, workspace_id, beat.stream_id)
+    try:
+        check_beat(beat, collector_id, None if state is None else state.collector_id, _number(last))
+    except CarnetError as error:
+        return error
+    if state is None:
+        streams.save(tx, workspace_id, {}, {beat.stream_id: StreamState(collector_id)}, now)
+    _keep_beat(tx, workspace_id, beat, collector_id, receipt_id, now, first=last is None)
+    return None
+
+
+def _keep_beat(
+    tx: Tx,
+    workspace_id: str,
+    beat: Beat,
+    collector_id: str,
+    receipt_id: bytes,
+    now: datetime,
+    *,
+    first: bool,
+) -> None:
+    parts = parts_of(beat.envelope)
+    row = HeartbeatRow(
+        beat.stream_id, collector_id, beat.number, now, receipt_id, beat.content.closed, beat.envelope.id, parts
+    )
+    streams.save_heartbeat(tx, workspace_id, row, first=first)
+
+
+def _number(last: HeartbeatRow | None) -> int | None:
+    return None if last is None else last.beat
+
+
+def _heading(
+    workspace: Workspace,
+    collector_id: str,
+    batch_id: str,
+    digest: bytes,
+    now: datetime,
+    random: Callable[[int], bytes],
+) -> Heading:
+    audience = workspace.audience.model_copy(update={"collector": collector_id})
+    return Heading(audience, batch_id, digest, now, workspace.keyring_version, random(SALT_BYTES))
+
+
+def _answered(tx: Tx, workspace_id: str, batch: Batch) -> ReceiptRow | None:
+    """Find what this batch was answered with; raises `MalformedError` where its id came with other entries."""
+    row = receipts.find(tx, workspace_id, batch.collector_id, batch.batch_id)
+    if row is not None and row.batch_digest != batch.digest:
+        raise MalformedError(
+            Code.IDEMPOTENCY_MISMATCH,
+            f"the batch id {batch.batch_id} came before with other entries",
+            "give each batch an id of its own",
+        )
+    return row
+
+
+def _answer(row: ReceiptRow, receipt: Receipt) -> IngestAnswer:
+    results = results_of(receipt, row.notes)
+    body = wire.emit_answer(row.batch_id, results, row.parts.envelope().to_bytes())
+    return IngestAnswer(refused_count(results), body, Counter(one.status for one in results))
+
+
+def _told(batch: Batch, verdicts: tuple[Verdict, ...], receipt_id: bytes, ignored: CarnetError | None) -> JsonObject:
+    counts = Counter(verdict.status.value for verdict in verdicts)
+    codes = Counter(verdict.code.value for verdict in verdicts if verdict.code is not None)
+    detail: JsonObject = {
+        "collector": batch.collector_id,
+        "batch": batch.batch_id,
+        "receipt": digest_text(receipt_id),
+        "counts": dict(counts),
+        "codes": dict(codes),
+    }
+    if ignored is not None:
+        detail["heartbeatIgnored"] = ignored.code.value
+    return detail

@@ -1,0 +1,159 @@
+"""Read what is stored: the keyring, attestations and their exact envelopes, collectors and their streams."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeAlias, TypeVar
+
+from receiver.core.cursors import read_number, read_pair, write_cursor
+from receiver.core.placing import StreamState
+from receiver.store import attestations as attestation_rows
+from receiver.store import collectors as collector_rows
+from receiver.store import register, workspaces
+from receiver.store import streams as stream_rows
+from receiver.store.collectors import Collector, CollectorKey
+from receiver.store.engine import Store, Tx
+from receiver.store.schema import micros
+from receiver.store.streams import HeartbeatRow
+from shared.encoding import JsonObject, parse_payload
+from shared.keys import PublicKey
+from shared.predicates import KEYRING, Heartbeat
+
+MAX_LIMIT = 200
+
+# Named here because whoever calls a use case does not look into the store.
+AttestationRow: TypeAlias = attestation_rows.AttestationRow
+Filters: TypeAlias = attestation_rows.Filters
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A page of a list, newest first, and the cursor of the next one; None at the end."""
+
+    items: tuple[T, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KeyringParts:
+    """All versions of a keyring as exact envelopes, oldest first, the root key, and the names of the workspace."""
+
+    root_spki: bytes
+    versions: tuple[bytes, ...]
+    receiver_id: str
+    workspace_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationView:
+    """An attestation, and the whole predicate as its signed bytes say it."""
+
+    row: AttestationRow
+    predicate: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorView:
+    """A collector, its keys, and when its last heartbeat came (None: never)."""
+
+    collector: Collector
+    keys: tuple[CollectorKey, ...]
+    heard_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamView:
+    """A stream (id in hex), how far it is here, and its last heartbeat with when that came."""
+
+    stream_id: str
+    state: StreamState
+    beat: int | None
+    heard_at: datetime | None
+    closed: bool
+    waiting: int | None
+    """How many entries waited at the collector when it was last heard."""
+
+
+def keyring(store: Store, workspace_id: str) -> KeyringParts:
+    """Give the signed keyring of a workspace; raises `StateError` without one."""
+
+    def act(tx: Tx) -> KeyringParts:
+        workspace = workspaces.get(tx, workspace_id)
+        versions = tuple(row.parts.envelope().to_bytes() for row in register.rows(tx, workspace_id, KEYRING))
+        return KeyringParts(PublicKey(workspace.root_key).spki, versions, workspace.receiver_id, workspace_id)
+
+    return store.read(act)
+
+
+def attestations(
+    store: Store, workspace_id: str, filters: Filters, limit: int, cursor: str | None = None
+) -> Page[AttestationRow]:
+    """Give a page of attestations, at most 200; raises `MalformedError` for a cursor that is not ours."""
+    before = None if cursor is None else read_number(cursor)
+    limit = min(max(limit, 1), MAX_LIMIT)
+    rows = store.read(lambda tx: attestation_rows.page(tx, workspace_id, filters, limit + 1, before))
+    return Page(tuple(rows[:limit]), write_cursor(rows[limit - 1].n) if len(rows) > limit else None)
+
+
+def attestation(store: Store, workspace_id: str, attestation_id: bytes) -> AttestationView:
+    """Give one attestation (id of 32 bytes); raises `StateError` (`not_found`)."""
+    row, parts = store.read(lambda tx: attestation_rows.get(tx, workspace_id, attestation_id))
+    predicate = parse_payload(parts.payload).get("predicate")
+    return AttestationView(row, predicate if isinstance(predicate, dict) else {})
+
+
+def envelope(store: Store, workspace_id: str, attestation_id: bytes) -> bytes:
+    """Give the exact bytes that were received; raises `StateError` (`not_found`)."""
+    _, parts = store.read(lambda tx: attestation_rows.get(tx, workspace_id, attestation_id))
+    return parts.envelope().to_bytes()
+
+
+def collectors(store: Store, workspace_id: str, limit: int, cursor: str | None = None) -> Page[CollectorView]:
+    """Give a page of collectors, at most 200; raises `MalformedError` for a cursor that is not ours."""
+    before = None if cursor is None else read_pair(cursor)
+    limit = min(max(limit, 1), MAX_LIMIT)
+
+    def act(tx: Tx) -> Page[CollectorView]:
+        rows = collector_rows.page(tx, workspace_id, limit + 1, before)
+        last = rows[limit - 1] if len(rows) > limit else None
+        return Page(
+            tuple(_view(tx, workspace_id, row) for row in rows[:limit]),
+            None if last is None else write_cursor(micros(last.created_at), last.collector_id),
+        )
+
+    return store.read(act)
+
+
+def collector(store: Store, workspace_id: str, collector_id: str) -> CollectorView:
+    """Give one collector; raises `StateError` (`not_found`)."""
+    return store.read(lambda tx: _view(tx, workspace_id, collector_rows.get(tx, workspace_id, collector_id)))
+
+
+def streams(store: Store, workspace_id: str, collector_id: str) -> tuple[StreamView, ...]:
+    """Give the streams of a collector, oldest first; raises `StateError` (`not_found`) without such a collector."""
+
+    def act(tx: Tx) -> tuple[StreamView, ...]:
+        collector_rows.get(tx, workspace_id, collector_id)
+        beats = {row.stream_id: row for row in stream_rows.all_heartbeats(tx, workspace_id, collector_id)}
+        found = stream_rows.of_collector(tx, workspace_id, collector_id)
+        return tuple(_stream_view(stream_id, state, beats.get(stream_id)) for stream_id, state in found.items())
+
+    return store.read(act)
+
+
+def _view(tx: Tx, workspace_id: str, row: Collector) -> CollectorView:
+    keys = collector_rows.keys(tx, workspace_id, row.collector_id)
+    heard = [one.received_at for one in stream_rows.all_heartbeats(tx, workspace_id, row.collector_id)]
+    return CollectorView(row, tuple(keys), max(heard, default=None))
+
+
+def _stream_view(stream_id: bytes, state: StreamState, last: HeartbeatRow | None) -> StreamView:
+    if last is None:
+        return StreamView(stream_id.hex(), state, None, None, closed=False, waiting=None)
+    content = Heartbeat.from_wire(parse_payload(last.parts.payload).get("predicate"))
+    return StreamView(
+        stream_id.hex(), state, last.beat, last.received_at, closed=last.closed, waiting=content.spool.depth
+    )

@@ -1,0 +1,1 @@
+"""The only receiver package that knows SQL: one module per noun, frozen dataclasses out."""

@@ -1,0 +1,54 @@
+"""The audit trail of a workspace: numbered, chained, only growing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlalchemy import insert, select
+
+from receiver.core import trail
+from receiver.core.trail import Act
+from receiver.store.engine import Tx
+from receiver.store.schema import audit, micros, moment
+from shared.encoding import canonical, parse_object
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """A row as it is stored."""
+
+    number: int
+    act: Act
+    hash: bytes
+
+
+def add(tx: Tx, workspace_id: str, act: Act) -> None:
+    """Append an act to the trail, chained to the last."""
+    last = tx.execute(
+        select(audit.c.number, audit.c.hash)
+        .where(audit.c.workspace_id == workspace_id)
+        .order_by(audit.c.number.desc())
+        .limit(1)
+    ).one_or_none()
+    number, before = (1, trail.FIRST) if last is None else (last.number + 1, last.hash)
+    tx.execute(
+        insert(audit).values(
+            workspace_id=workspace_id,
+            number=number,
+            at=micros(act.at),
+            actor=act.actor,
+            origin=act.origin,
+            action=act.action,
+            detail=canonical(dict(act.detail)).decode(),
+            hash=trail.chain(workspace_id, number, before, act),
+        )
+    )
+
+
+def rows(tx: Tx, workspace_id: str) -> Iterator[AuditRow]:
+    """Give all rows in order; raises `MalformedError` where a row's detail is no longer JSON."""
+    found = tx.execute(select(audit).where(audit.c.workspace_id == workspace_id).order_by(audit.c.number))
+    for row in found:
+        act = Act(moment(row.at), row.actor, row.action, parse_object(row.detail.encode()), row.origin)
+        yield AuditRow(row.number, act, row.hash)

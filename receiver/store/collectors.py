@@ -1,0 +1,200 @@
+"""Collectors, the keys that are registered for them, and the nonces of their access requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Row, delete, insert, select, update
+
+from receiver.core.admit import KeyState, KnownKey
+from receiver.store.engine import Tx
+from receiver.store.schema import (
+    access_nonces,
+    collector_keys,
+    collectors,
+    micros,
+    moment,
+    moment_or_none,
+)
+from shared.encoding import canonical, parse_digest, parse_object
+from shared.errors import Code, StateError
+from shared.keys import PublicKey
+from shared.predicates import Limits
+
+NONCES_KEPT = timedelta(days=400)
+
+
+class CollectorStatus(StrEnum):
+    """Where a collector stands; a pending one waits for a person."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    REVOKED = "revoked"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """A collector as it is registered; `enrolment` is the register number of the statement that took it in."""
+
+    collector_id: str
+    name: str
+    status: CollectorStatus
+    limits: Limits
+    created_at: datetime
+    enrolled_at: datetime | None = None
+    enrolment: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectorKey:
+    """A key that is registered for a collector."""
+
+    collector_id: str
+    key: KnownKey
+    added_at: datetime
+
+
+def limits_to_row(limits: Limits) -> str:
+    """Write limits as a row keeps them."""
+    return canonical(limits.to_wire()).decode()
+
+
+def limits_from_row(text: str) -> Limits:
+    """Read limits from a row."""
+    return Limits.from_wire(parse_object(text.encode()))
+
+
+def add(tx: Tx, workspace_id: str, row: Collector) -> None:
+    """Add a collector."""
+    tx.execute(
+        insert(collectors).values(
+            workspace_id=workspace_id,
+            collector_id=row.collector_id,
+            name=row.name,
+            status=row.status.value,
+            limits=limits_to_row(row.limits),
+            created_at=micros(row.created_at),
+            enrolled_at=None if row.enrolled_at is None else micros(row.enrolled_at),
+            enrolment=row.enrolment,
+        )
+    )
+
+
+def activate(tx: Tx, workspace_id: str, collector_id: str, enrolment: int, now: datetime) -> None:
+    """Take in a pending collector and its key, under the registered statement with this number."""
+    tx.execute(
+        update(collectors)
+        .where(collectors.c.workspace_id == workspace_id, collectors.c.collector_id == collector_id)
+        .values(status=CollectorStatus.ACTIVE.value, enrolled_at=micros(now), enrolment=enrolment)
+    )
+    tx.execute(
+        update(collector_keys)
+        .where(
+            collector_keys.c.workspace_id == workspace_id,
+            collector_keys.c.collector_id == collector_id,
+            collector_keys.c.state == KeyState.PENDING.value,
+        )
+        .values(state=KeyState.ACTIVE.value)
+    )
+
+
+def get(tx: Tx, workspace_id: str, collector_id: str) -> Collector:
+    """Give a collector; raises `StateError` (`not_found`), for another workspace's too."""
+    row = tx.execute(
+        select(collectors).where(collectors.c.workspace_id == workspace_id, collectors.c.collector_id == collector_id)
+    ).one_or_none()
+    if row is None:
+        raise StateError(Code.NOT_FOUND, "there is no such collector in this workspace")
+    return _read(row)
+
+
+def page(tx: Tx, workspace_id: str, limit: int, before: tuple[int, str] | None) -> list[Collector]:
+    """Give collectors, newest first, below a place that the page before ended at (moment in microseconds, id)."""
+    asked = (
+        select(collectors)
+        .where(collectors.c.workspace_id == workspace_id)
+        .order_by(collectors.c.created_at.desc(), collectors.c.collector_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        at, collector_id = before
+        asked = asked.where(
+            (collectors.c.created_at < at)
+            | ((collectors.c.created_at == at) & (collectors.c.collector_id < collector_id))
+        )
+    return [_read(row) for row in tx.execute(asked)]
+
+
+def every(tx: Tx, workspace_id: str) -> list[Collector]:
+    """Give all collectors of a workspace."""
+    return [_read(row) for row in tx.execute(select(collectors).where(collectors.c.workspace_id == workspace_id))]
+
+
+def add_key(tx: Tx, workspace_id: str, row: CollectorKey) -> None:
+    """Register a key."""
+    tx.execute(
+        insert(collector_keys).values(
+            key_id=parse_digest(row.key.public.key_id),
+            workspace_id=workspace_id,
+            collector_id=row.collector_id,
+            public_key=row.key.public.raw,
+            state=row.key.state.value,
+            retired_from=row.key.retired_from,
+            added_at=micros(row.added_at),
+        )
+    )
+
+
+def key_owner(tx: Tx, key_id: str) -> tuple[str, str] | None:
+    """Name workspace and collector that a key id belongs to, over all workspaces; raises `MalformedError`."""
+    row = tx.execute(
+        select(collector_keys.c.workspace_id, collector_keys.c.collector_id).where(
+            collector_keys.c.key_id == parse_digest(key_id)
+        )
+    ).one_or_none()
+    return None if row is None else (row.workspace_id, row.collector_id)
+
+
+def keys(tx: Tx, workspace_id: str, collector_id: str | None = None) -> list[CollectorKey]:
+    """Give the keys of one collector, or of all of a workspace, in whatever state."""
+    asked = select(collector_keys).where(collector_keys.c.workspace_id == workspace_id)
+    if collector_id is not None:
+        asked = asked.where(collector_keys.c.collector_id == collector_id)
+    return [
+        CollectorKey(
+            row.collector_id,
+            KnownKey(PublicKey(row.public_key), KeyState(row.state), row.retired_from),
+            moment(row.added_at),
+        )
+        for row in tx.execute(asked.order_by(collector_keys.c.added_at))
+    ]
+
+
+def use_nonce(tx: Tx, workspace_id: str, collector_id: str, nonce: bytes, now: datetime) -> bool:
+    """Use a nonce up; False where it was used before. Those older than 400 days are forgotten."""
+    where = (access_nonces.c.workspace_id == workspace_id, access_nonces.c.collector_id == collector_id)
+    if tx.execute(select(access_nonces.c.nonce).where(*where, access_nonces.c.nonce == nonce)).first():
+        return False
+    tx.execute(delete(access_nonces).where(*where, access_nonces.c.used_at < micros(now - NONCES_KEPT)))
+    tx.execute(
+        insert(access_nonces).values(
+            workspace_id=workspace_id, collector_id=collector_id, nonce=nonce, used_at=micros(now)
+        )
+    )
+    return True
+
+
+def _read(row: Row[Any]) -> Collector:
+    return Collector(
+        row.collector_id,
+        row.name,
+        CollectorStatus(row.status),
+        limits_from_row(row.limits),
+        moment(row.created_at),
+        moment_or_none(row.enrolled_at),
+        row.enrolment,
+    )

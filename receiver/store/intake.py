@@ -1,0 +1,108 @@
+"""What the judging of a batch needs from the tables, and what it leaves there: a handful of queries per batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from receiver.core.admit import Examined, Sender, Unreadable
+from receiver.core.placing import Known, Outcome, Status, StreamState, Verdict, spots_around
+from receiver.store import attestations, collectors, streams, workspaces
+from receiver.store.attestations import AttestationRow, New
+from receiver.store.engine import Tx
+from receiver.store.parts import parts_of
+from receiver.store.workspaces import Workspace
+from shared.statement import Statement
+
+_FULL_COMMITS = frozenset({40, 64})
+_INDEXED = frozenset({"sha256", "gitCommit"})
+
+
+def sender(tx: Tx, workspace: Workspace, collector_id: str) -> Sender:
+    """Give what is registered about a collector; raises `StateError` (`not_found`)."""
+    row = collectors.get(tx, workspace.workspace_id, collector_id)
+    keys = {one.key.public.key_id: one.key for one in collectors.keys(tx, workspace.workspace_id, collector_id)}
+    return Sender(collector_id, keys, workspaces.accepted_audiences(tx, workspace), row.limits)
+
+
+def known(tx: Tx, workspace_id: str, entries: Sequence[Examined | Unreadable], beats: Iterable[bytes] = ()) -> Known:
+    """Give what is known around the places of these entries, and of the streams of these heartbeats."""
+    placed = [entry for entry in entries if isinstance(entry, Examined)]
+    stream_ids = {entry.stream_id for entry in placed} | set(beats)
+    return Known(
+        attestations.known_ids(tx, workspace_id, [entry.id for entry in placed]) if placed else frozenset(),
+        streams.states(tx, workspace_id, stream_ids),
+        streams.known_places(tx, workspace_id, spots_around(placed)),
+        attestations.first_of_observations(tx, workspace_id, [entry.observation for entry in placed]) if placed else {},
+    )
+
+
+def store(tx: Tx, workspace_id: str, before: Known, outcome: Outcome, now: datetime) -> dict[bytes, StreamState]:
+    """Store what was judged; gives every touched stream as it is now."""
+    streams.add_places(tx, workspace_id, outcome.new_places)
+    streams.mark_stored(tx, workspace_id, outcome.stored_places)
+    grown = {stream_id for stream_id, _ in outcome.new_places}
+    changed = {
+        stream_id: replace(state, mark=streams.mark_from(tx, workspace_id, stream_id, state.mark))
+        if stream_id in grown
+        else state
+        for stream_id, state in outcome.streams.items()
+    }
+    streams.save(tx, workspace_id, before.streams, changed, now)
+    kept = [one for one in outcome.verdicts if one.status in (Status.ACCEPTED, Status.HELD)]
+    if kept:
+        first = attestations.next_number(tx)
+        attestations.add(tx, workspace_id, [_new(first + at, one, now) for at, one in enumerate(kept)])
+    return {stream_id: changed.get(stream_id) or before.streams[stream_id] for stream_id in outcome.touched}
+
+
+def digests_about(statement: Statement, commit: str | None) -> tuple[bytes, ...]:
+    """Give the digests that a statement is found by: its subjects, and the full commit of its context."""
+    found = [
+        bytes.fromhex(digits) for subject in statement.subjects for kind, digits in subject.digest if kind in _INDEXED
+    ]
+    if commit is not None and len(commit) in _FULL_COMMITS:
+        found.append(bytes.fromhex(commit))
+    return tuple(sorted(set(found)))
+
+
+def row_of(n: int, entry: Examined, verdict: Verdict, received_at: datetime) -> AttestationRow:
+    """Give the columns that an attestation is found by; every one of them is said by its signed bytes or by us."""
+    said = entry.collected
+    return AttestationRow(
+        n=n,
+        id=entry.id,
+        collector_id=said.collector.id,
+        stream_id=entry.stream_id,
+        sequence=entry.sequence,
+        status=verdict.status,
+        code=verdict.code,
+        received_at=received_at,
+        observed_at=said.observed_at,
+        observation_id=entry.observation,
+        repeat_of=verdict.repeat_of,
+        type=said.claim.type.value,
+        name=said.claim.name,
+        basis=said.claim.basis.value,
+        passed=said.claim.passed,
+        repository=said.context.repository,
+        commit=said.context.commit,
+        branch=said.context.branch,
+        pr_number=said.context.pr_number,
+        run=said.context.run,
+        service=said.context.service,
+        environment=said.context.environment,
+    )
+
+
+def _new(n: int, verdict: Verdict, received_at: datetime) -> New:
+    entry = verdict.entry
+    if not isinstance(entry, Examined):
+        msg = "only what was examined is stored"
+        raise TypeError(msg)
+    return New(
+        row_of(n, entry, verdict, received_at),
+        parts_of(entry.envelope),
+        digests_about(entry.statement, entry.collected.context.commit),
+    )

@@ -1,0 +1,75 @@
+"""Receipts, by collector and batch id: what was answered once is answered for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+
+from receiver.store.engine import Tx
+from receiver.store.parts import Parts
+from receiver.store.schema import micros, moment, receipts
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRow:
+    """A receipt, the digest of the batch that it answers, and the words beside it (JSON: index -> detail, hint)."""
+
+    collector_id: str
+    batch_id: str
+    batch_digest: bytes
+    id: bytes
+    parts: Parts
+    notes: str
+    received_at: datetime
+
+
+def find(tx: Tx, workspace_id: str, collector_id: str, batch_id: str) -> ReceiptRow | None:
+    """Find what a batch was answered with."""
+    row = tx.execute(
+        select(receipts).where(
+            receipts.c.workspace_id == workspace_id,
+            receipts.c.collector_id == collector_id,
+            receipts.c.batch_id == batch_id,
+        )
+    ).one_or_none()
+    return None if row is None else _read(row)
+
+
+def add(tx: Tx, workspace_id: str, row: ReceiptRow) -> None:
+    """Keep a receipt; a second one for the same batch id is refused by the database."""
+    tx.execute(
+        insert(receipts).values(
+            workspace_id=workspace_id,
+            collector_id=row.collector_id,
+            batch_id=row.batch_id,
+            batch_digest=row.batch_digest,
+            id=row.id,
+            key_id=row.parts.key_id,
+            payload=row.parts.payload,
+            signature=row.parts.signature,
+            notes=row.notes,
+            received_at=micros(row.received_at),
+        )
+    )
+
+
+def rows(tx: Tx, workspace_id: str) -> Iterator[ReceiptRow]:
+    """Give all receipts of a workspace."""
+    for row in tx.execute(select(receipts).where(receipts.c.workspace_id == workspace_id)):
+        yield _read(row)
+
+
+def _read(row: Row[Any]) -> ReceiptRow:
+    return ReceiptRow(
+        row.collector_id,
+        row.batch_id,
+        row.batch_digest,
+        row.id,
+        Parts(row.key_id, row.payload, row.signature),
+        row.notes,
+        moment(row.received_at),
+    )

@@ -1,0 +1,178 @@
+"""SQLite in a mode that loses nothing: which library, which settings, and that they really hold.
+
+Measured: rollback journal with synchronous FULL, the default, loses the last commit in a power cut; and every SQLite
+before 3.51.3 but two backports can lose commits in WAL mode when a writer races a checkpoint. So: WAL + FULL on a
+fixed library only, rollback + EXTRA on every other, and each setting is read back from every connection.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+from urllib.parse import quote
+
+from shared.errors import ConfigError
+
+Driver: TypeAlias = Any
+"""A DB-API connection of the driver."""
+
+BUSY_TIMEOUT_SECONDS = 30
+OLDEST = (3, 37, 0)
+"""The first version with STRICT tables."""
+_FIXED_FROM = (3, 51, 3)
+_BACKPORTS = ((3, 50, 7), (3, 44, 6))
+_REMOTE = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "fuse.sshfs", "fuse.glusterfs"}
+)
+_SYNCHRONOUS = {"FULL": 2, "EXTRA": 3}
+_MOUNTS = Path("/proc/self/mountinfo")
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """A journal mode and the `synchronous` that makes it lose nothing."""
+
+    journal: str
+    synchronous: str
+
+
+WAL_FULL = Mode("wal", "FULL")
+ROLLBACK_EXTRA = Mode("delete", "EXTRA")
+
+
+def driver() -> ModuleType:
+    """Give the bundled SQLite of `pysqlite3`, else the one that this Python was built with."""
+    try:
+        from pysqlite3 import dbapi2  # noqa: PLC0415 - only one of the two is there
+    except ImportError:
+        import sqlite3  # noqa: PLC0415 - only one of the two is there
+
+        return sqlite3
+    module: ModuleType = dbapi2
+    return module
+
+
+def connect(module: ModuleType, path: Path) -> Driver:
+    """Open a file that must exist; the driver begins no transaction by itself (it would begin late, and deferred)."""
+    return module.connect(
+        f"file:{quote(str(path))}?mode=rw",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=BUSY_TIMEOUT_SECONDS,
+    )
+
+
+def mode_for(version: tuple[int, ...]) -> Mode:
+    """Choose the mode for a library version; raises `ConfigError` for one that is too old for our tables."""
+    if version < OLDEST:
+        raise ConfigError(
+            f"SQLite {_dotted(version)} is too old: {_dotted(OLDEST)} or newer is needed",
+            "install the package pysqlite3, which brings its own",
+        )
+    fixed = version >= _FIXED_FROM or any(
+        version[:2] == backport[:2] and version >= backport for backport in _BACKPORTS
+    )
+    return WAL_FULL if fixed else ROLLBACK_EXTRA
+
+
+def prepare(connection: Driver, mode: Mode, *, read_only: bool) -> None:
+    """Set up a new connection and read every setting back; raises `ConfigError` where one does not hold."""
+    cursor = connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA journal_mode = {mode.journal}")
+        for name, value in _settings(mode, read_only=read_only).items():
+            cursor.execute(f"PRAGMA {name} = {value}")
+        check(connection, mode, read_only=read_only)
+    finally:
+        cursor.close()
+
+
+def check(connection: Driver, mode: Mode, *, read_only: bool) -> None:
+    """Read the settings of a connection back; raises `ConfigError` naming the one that is not as it must be."""
+    expected: dict[str, object] = {"journal_mode": mode.journal, **_settings(mode, read_only=read_only)}
+    for name, value in expected.items():
+        row = connection.execute(f"PRAGMA {name}").fetchone()
+        found = None if row is None else row[0]
+        if found != value:
+            raise ConfigError(
+                f"SQLite answers {name} = {found!r} where {value!r} was set: commits could be lost",
+                "put the database on a local file system that supports locking and shared memory",
+            )
+
+
+def quick_check(connection: Driver) -> None:
+    """Let SQLite look over its pages; raises `ConfigError` where the file is damaged."""
+    (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if found != "ok":
+        raise ConfigError(
+            f"the database file is damaged: {str(found)[:200]}",
+            "keep the file, restore the last backup, and let the collectors send again what came after it",
+        )
+
+
+def check_files(path: Path) -> None:
+    """Refuse a database that others can read, or that lies on another machine's disk; raises `ConfigError`."""
+    for one, allowed in ((path.parent, 0o700), (path, 0o600)):
+        try:
+            mode = stat.S_IMODE(one.stat().st_mode)
+        except OSError as error:
+            raise ConfigError(f"{one} cannot be looked at: {error.strerror}", "check the path") from None
+        if mode & ~allowed & 0o777:
+            raise ConfigError(f"{one} can be read by others (mode {mode:04o})", f"chmod {allowed:o} {one}")
+    kind = file_system_of(path, _MOUNTS.read_text() if _MOUNTS.exists() else "")
+    if kind in _REMOTE:
+        raise ConfigError(
+            f"{path} lies on a {kind} file system, where SQLite's locks do not hold",
+            "put the database on a local disk",
+        )
+
+
+def create_file(path: Path) -> None:
+    """Make the empty database file, mode 0600, in a directory that is made with mode 0700 where it is missing.
+
+    Both are synced, so the file is there after a power cut. Raises `ConfigError`.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
+        for directory in (path.parent, path.parent.parent):
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be made: {error.strerror}", "make its directory writable") from None
+
+
+def file_system_of(path: Path, mountinfo: str) -> str | None:
+    """Name the type of the file system that holds a path, from the text of /proc/self/mountinfo (proc(5))."""
+    resolved, best, kind = path.resolve(), -1, None
+    for line in mountinfo.splitlines():
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) < len(("id", "parent", "device", "root", "mount point")) or not after:
+            continue
+        point = Path(fields[4].replace("\\040", " "))
+        if resolved.is_relative_to(point) and len(point.parts) >= best:
+            best, kind = len(point.parts), after.split()[0]
+    return kind
+
+
+def _settings(mode: Mode, *, read_only: bool) -> dict[str, int]:
+    return {
+        "synchronous": _SYNCHRONOUS[mode.synchronous],
+        "foreign_keys": 1,
+        "trusted_schema": 0,
+        "query_only": int(read_only),
+    }
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(str(part) for part in version)

@@ -1,0 +1,150 @@
+"""The instance, its workspaces, the audiences they accept, and their sealed role keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+
+from receiver.store.engine import Tx
+from receiver.store.schema import (
+    former_audiences,
+    instance,
+    micros,
+    moment,
+    moment_or_none,
+    role_keys,
+    workspaces,
+)
+from shared.errors import Code, StateError
+from shared.predicates import Audience, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """A tenant: its id, the receiver it lives in, its name, root key (32 bytes) and keyring version."""
+
+    workspace_id: str
+    receiver_id: str
+    name: str
+    root_key: bytes
+    keyring_version: int
+    created_at: datetime
+
+    @property
+    def audience(self) -> Audience:
+        """Whom statements of this workspace are meant for."""
+        return Audience(receiver=self.receiver_id, workspace=self.workspace_id)
+
+
+@dataclass(frozen=True, slots=True)
+class RoleKeyRow:
+    """A role key: its id, role, public key (32 bytes each) and its seed, sealed with the master key."""
+
+    key_id: bytes
+    role: Role
+    public_key: bytes
+    sealed: bytes
+    valid_from: datetime
+    valid_until: datetime | None = None
+
+
+def receiver_id(tx: Tx) -> str | None:
+    """Name the instance; None before the first set-up."""
+    found: str | None = tx.execute(select(instance.c.receiver_id)).scalar_one_or_none()
+    return found
+
+
+def add_instance(tx: Tx, new_id: str, now: datetime) -> None:
+    """Name the instance, once."""
+    tx.execute(insert(instance).values(one=1, receiver_id=new_id, created_at=micros(now)))
+
+
+def add(tx: Tx, workspace_id: str, name: str, root_key: bytes, now: datetime) -> None:
+    """Add a workspace that has no keyring yet."""
+    tx.execute(
+        insert(workspaces).values(
+            workspace_id=workspace_id,
+            name=name,
+            root_key=root_key,
+            keyring_version=0,
+            created_at=micros(now),
+        )
+    )
+
+
+def set_keyring_version(tx: Tx, workspace_id: str, version: int) -> None:
+    """Say which version of the keyring the register's newest is."""
+    tx.execute(update(workspaces).where(workspaces.c.workspace_id == workspace_id).values(keyring_version=version))
+
+
+def get(tx: Tx, workspace_id: str) -> Workspace:
+    """Give a workspace; raises `StateError` (`not_found`)."""
+    row = tx.execute(select(workspaces).where(workspaces.c.workspace_id == workspace_id)).one_or_none()
+    named = receiver_id(tx)
+    if row is None or named is None:
+        raise StateError(Code.NOT_FOUND, "there is no such workspace")
+    return Workspace(row.workspace_id, named, row.name, row.root_key, row.keyring_version, moment(row.created_at))
+
+
+def all_ids(tx: Tx) -> list[str]:
+    """Name all workspaces."""
+    return list(tx.execute(select(workspaces.c.workspace_id).order_by(workspaces.c.created_at)).scalars())
+
+
+def accepted_audiences(tx: Tx, workspace: Workspace) -> tuple[Audience, ...]:
+    """Give the workspace's own audience, then the former ones that an admin listed."""
+    found = tx.execute(
+        select(former_audiences.c.receiver, former_audiences.c.workspace).where(
+            former_audiences.c.workspace_id == workspace.workspace_id
+        )
+    )
+    return (workspace.audience, *(Audience(receiver=r, workspace=w) for r, w in found))
+
+
+def add_former_audience(tx: Tx, workspace_id: str, former: Audience) -> None:
+    """Accept statements that were meant for this audience too."""
+    tx.execute(
+        insert(former_audiences).values(workspace_id=workspace_id, receiver=former.receiver, workspace=former.workspace)
+    )
+
+
+def add_role_key(tx: Tx, workspace_id: str, row: RoleKeyRow) -> None:
+    """Keep a sealed role key."""
+    tx.execute(
+        insert(role_keys).values(
+            workspace_id=workspace_id,
+            key_id=row.key_id,
+            role=row.role.value,
+            public_key=row.public_key,
+            sealed=row.sealed,
+            valid_from=micros(row.valid_from),
+            valid_until=None if row.valid_until is None else micros(row.valid_until),
+        )
+    )
+
+
+def is_own_key(tx: Tx, public_key: bytes) -> bool:
+    """Say whether a key (32 bytes) is a root or role key of this receiver, in whichever workspace."""
+    roots = select(workspaces.c.root_key).where(workspaces.c.root_key == public_key)
+    roles = select(role_keys.c.public_key).where(role_keys.c.public_key == public_key)
+    return tx.execute(roots.union_all(roles)).first() is not None
+
+
+def role_key_rows(tx: Tx, workspace_id: str) -> list[RoleKeyRow]:
+    """Give all role keys, oldest first."""
+    found = tx.execute(
+        select(role_keys).where(role_keys.c.workspace_id == workspace_id).order_by(role_keys.c.valid_from)
+    )
+    return [
+        RoleKeyRow(
+            row.key_id,
+            Role(row.role),
+            row.public_key,
+            row.sealed,
+            moment(row.valid_from),
+            moment_or_none(row.valid_until),
+        )
+        for row in found
+    ]

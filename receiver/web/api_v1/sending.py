@@ -1,0 +1,78 @@
+"""What collectors call: enrol, access, batches, heartbeats, and the keyring that they check receipts under."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from aiohttp import web
+
+from receiver import access, enrol, ingest, lookup
+from receiver.core.tokens import Scope, unauthorized
+from receiver.web import answers
+from receiver.web.auth import bearer
+from receiver.web.bodies import read_body
+from receiver.web.routes import Body, Proof, Route, writes
+from receiver.web.state import ask_signed, caller, services
+from shared.encoding import format_time
+from shared.wire import (
+    ACCESS_PATH,
+    BATCH_PATH,
+    ENROL_PATH,
+    HEARTBEAT_PATH,
+    KEYRING_PATH,
+    emit_enrol_answer,
+    emit_keyring,
+)
+
+
+async def batch(request: web.Request) -> web.Response:
+    """Take 1 to 100 attestations: 200 with a receipt, 207 where some of them were refused."""
+    at_hand, body = services(request), await read_body(request)
+    desk = at_hand.desk
+    answer = await ask_signed(request, ingest.take_batch, caller(request), body, desk.now(), desk.random)
+    at_hand.metrics.batch(answer.counts)
+    return answers.raw(answer.body, HTTPStatus.MULTI_STATUS if answer.refused else HTTPStatus.OK)
+
+
+async def heartbeat(request: web.Request) -> web.Response:
+    """Take a heartbeat that came without a batch: 200 with a receipt of no entries."""
+    desk, body = services(request).desk, await read_body(request)
+    answer = await ask_signed(request, ingest.take_heartbeat, caller(request), body, desk.now(), desk.random)
+    return answers.raw(answer)
+
+
+async def keyring(request: web.Request) -> web.Response:
+    """Give every version of the workspace's keyring, oldest first, and its root key."""
+    found = await services(request).desk.ask(lookup.keyring, caller(request).workspace_id)
+    return answers.raw(emit_keyring(found.versions, found.root_spki))
+
+
+async def join(request: web.Request) -> web.Response:
+    """Take a collector's key in under an invitation: 201 enrolled, 202 while a person must confirm the key."""
+    desk, token = services(request).desk, bearer(request)
+    if token is None:
+        raise unauthorized()
+    body = await read_body(request)
+    answer = await ask_signed(request, enrol.enrol, token, body, desk.now(), desk.random, request.remote)
+    status = HTTPStatus.ACCEPTED if answer.enrolment is None else HTTPStatus.CREATED
+    return answers.raw(emit_enrol_answer(answer), status)
+
+
+async def grant(request: web.Request) -> web.Response:
+    """Give a collector a token for an hour, for a statement that its key signed."""
+    desk, body = services(request).desk, await read_body(request)
+    collector_id = request.match_info["collector_id"]
+    issued = await desk.ask(access.collector_access, collector_id, body, desk.now(), desk.random, request.remote)
+    return answers.json(
+        {"id": issued.id, "token": issued.token, "expiresAt": format_time(issued.expires_at)},
+        HTTPStatus.CREATED,
+    )
+
+
+ROUTES = (
+    writes(BATCH_PATH, batch, Scope.COLLECTOR_WRITE, body=Body.BATCH),
+    writes(HEARTBEAT_PATH, heartbeat, Scope.COLLECTOR_WRITE),
+    Route("GET", KEYRING_PATH, Proof.KNOWN, keyring),
+    Route("POST", ENROL_PATH, Proof.INVITATION, join, body=Body.USUAL),
+    Route("POST", ACCESS_PATH, Proof.SIGNED_BODY, grant, body=Body.USUAL),
+)

@@ -1,0 +1,42 @@
+"""The aiohttp application: middlewares, routes, and the check that the library underneath is one we can stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import aiohttp
+from aiohttp import web
+from aiohttp.http_parser import HttpRequestParser
+
+from receiver.web.auth import authorize
+from receiver.web.exchange import exchange, no_server_header
+from receiver.web.routes import Route, add_routes
+from receiver.web.state import SERVICES, Services
+from shared.errors import ConfigError
+
+OLDEST_LIBRARY = (3, 14, 3)
+_C_PARSER = "aiohttp._http_parser"
+
+
+def make_application(services: Services, table: Iterable[Route]) -> web.Application:
+    """Put an application together that serves a table of routes."""
+    app = web.Application(middlewares=[exchange, authorize])
+    app[SERVICES] = services
+    app.on_response_prepare.append(no_server_header)
+    add_routes(app, table)
+    return app
+
+
+def check_library(version: str = aiohttp.__version__, parser_module: str = HttpRequestParser.__module__) -> None:
+    """Refuse an aiohttp that is known to be smuggled past, or that parses in Python; raises `ConfigError`."""
+    numbers = tuple(int(part) for part in version.split(".")[:3] if part.isdecimal())
+    if numbers < OLDEST_LIBRARY:
+        needed = ".".join(map(str, OLDEST_LIBRARY))
+        raise ConfigError(
+            f"aiohttp {version} has known faults in its HTTP parser", f"install aiohttp {needed} or newer"
+        )
+    if parser_module != _C_PARSER:
+        raise ConfigError(
+            "aiohttp runs without its C parser, which is stricter than the one in Python",
+            "install aiohttp's wheel for this platform, and unset AIOHTTP_NO_EXTENSIONS",
+        )

@@ -1,0 +1,91 @@
+"""Who may do what: decided before a handler runs and before a byte of the body is read.
+
+Invariants: a route that is not in the table serves nothing; whoever shows a token has it checked and counted, also
+where nothing is found; a refusal changes nothing; an address that keeps failing is told to wait.
+"""
+
+from __future__ import annotations
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from receiver import access
+from receiver.caller import Caller
+from receiver.core.tokens import Kind, unauthorized
+from receiver.web.ratelimits import Standing
+from receiver.web.routes import Proof, Route, route_of
+from receiver.web.state import CALLER, SERVICES, STANDING
+from shared.errors import Code, TryLaterError, UntrustedError
+
+_SCHEME = "bearer "
+_MAX_HEADER_CHARS = 200
+
+
+@web.middleware
+async def authorize(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Let a request through to its handler, or raise why not."""
+    route = route_of(request)
+    if route is not None and route.proof in (Proof.NOTHING, Proof.SIGNED_BODY):
+        return await _counting_failures(request, handler, route)
+    token = bearer(request)
+    if token is None and route is None:
+        return await handler(request)
+    try:
+        if token is None:
+            raise unauthorized()
+        services = request.app[SERVICES]
+        found = await services.desk.ask(access.authenticate, token, services.desk.now())
+    except UntrustedError:
+        _count_failure(request)
+        raise
+    _count_request(request, found)
+    if route is not None:
+        _check(route, found)
+    request[CALLER] = found
+    return await handler(request)
+
+
+def bearer(request: web.Request) -> str | None:
+    """Give the bearer token of a request as it stands in its header; None where there is none."""
+    value = request.headers.get("Authorization", "")
+    if value[: len(_SCHEME)].lower() != _SCHEME or len(value) > _MAX_HEADER_CHARS:
+        return None
+    return value[len(_SCHEME) :].strip()
+
+
+def _check(route: Route, found: Caller) -> None:
+    if route.proof is Proof.KNOWN:
+        return
+    if route.proof is Proof.INVITATION:
+        allowed, needed = found.kind is Kind.INVITATION, "an invitation (ce_once_...)"
+    else:
+        allowed = found.kind is not Kind.INVITATION and not route.scopes.isdisjoint(found.scopes)
+        needed = "one of the scopes " + ", ".join(sorted(route.scopes))
+    if not allowed:
+        raise UntrustedError(Code.FORBIDDEN, "this token may not do this", f"use a token with {needed}")
+
+
+def _count_request(request: web.Request, found: Caller) -> None:
+    standing = request.app[SERVICES].limits.take(found.token_id, found.limit_per_minute)
+    request[STANDING] = standing
+    if not standing.admitted:
+        raise _slow_down(standing, f"this key may ask {standing.limit} times a minute")
+
+
+async def _counting_failures(request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except UntrustedError:
+        if route.proof is Proof.SIGNED_BODY:
+            _count_failure(request)
+        raise
+
+
+def _count_failure(request: web.Request) -> None:
+    standing = request.app[SERVICES].limits.fail(request.remote or "")
+    if not standing.admitted:
+        raise _slow_down(standing, "too many requests without a good token came from this address") from None
+
+
+def _slow_down(standing: Standing, detail: str) -> TryLaterError:
+    return TryLaterError(Code.RATE_LIMITED, detail, "wait as Retry-After says", delay_seconds=standing.wait_seconds)

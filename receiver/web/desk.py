@@ -1,0 +1,83 @@
+"""Where handlers hand their work to: a use case is called in a worker thread, with the store and never without an end.
+
+Invariants: a request that is cancelled leaves its thread running, so a transaction always ends; more work than can wait
+is refused at once instead of being kept in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from functools import partial
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+from shared.errors import Code, TryLaterError
+
+S = TypeVar("S")
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class BusyError(TryLaterError):
+    """More work waits than is kept: no fault of the database, and gone as soon as some of it is done."""
+
+    def __init__(self) -> None:
+        """It always says the same."""
+        super().__init__(
+            Code.UNAVAILABLE,
+            "too many requests are being worked on",
+            "send it again a little later",
+            delay_seconds=1.0,
+        )
+
+
+class Desk(Generic[S]):
+    """Calls use cases; `web` does not look into the store that it passes on."""
+
+    def __init__(
+        self,
+        store: S,
+        *,
+        now: Callable[[], datetime],
+        random: Callable[[int], bytes],
+        threads: int,
+        max_waiting: int,
+    ) -> None:
+        """Take the store, the clock, the source of random bytes, and how much may be worked on and wait."""
+        self.now = now
+        self.random = random
+        self._store = store
+        self._max_open = threads + max_waiting
+        self._open = 0
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="use-case")
+
+    async def ask(self, use_case: Callable[Concatenate[S, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run one use case to its end and give its answer.
+
+        Raises whatever the use case raises, and `BusyError` where too many wait already.
+        """
+        if self._open >= self._max_open:
+            raise BusyError
+        self._open += 1
+        future = asyncio.get_running_loop().run_in_executor(
+            self._threads, partial(use_case, self._store, *args, **kwargs)
+        )
+        future.add_done_callback(self._ended)
+        return await asyncio.shield(future)
+
+    def _ended(self, future: asyncio.Future[T]) -> None:
+        self._open -= 1
+        if not future.cancelled():
+            # Looked at here, since nobody else does when the request is gone.
+            future.exception()
+
+    @property
+    def open(self) -> int:
+        """How many use cases run or wait."""
+        return self._open
+
+    def close(self) -> None:
+        """Wait for what runs, and stop the threads."""
+        self._threads.shutdown(wait=True, cancel_futures=False)

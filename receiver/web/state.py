@@ -1,0 +1,76 @@
+"""What a handler finds in its application and in its request, each under a typed key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from aiohttp import web
+from structlog.typing import FilteringBoundLogger
+
+from receiver.caller import Caller
+from receiver.keys_at_hand import RoleSigners
+from receiver.web.desk import Desk
+from receiver.web.guard import Guards
+from receiver.web.metrics import Metrics
+from receiver.web.ratelimits import RateLimits, Standing
+from receiver.web.settings import WebSettings
+from shared.encoding import base32_id
+
+_ID_BYTES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that the wiring hands to the web; the store inside of the desk is opaque here."""
+
+    desk: Desk[Any]
+    signers: Callable[[Any, str], RoleSigners]
+    ready: Callable[[Any], None]
+    settings: WebSettings
+    metrics: Metrics
+    journal: FilteringBoundLogger
+    limits: RateLimits
+    guards: Guards
+    monotonic: Callable[[], float]
+
+    def new_request_id(self) -> str:
+        """Make the id that an answer is found again by."""
+        return base32_id("req_", self.desk.random(_ID_BYTES))
+
+
+SERVICES = web.AppKey("services", Services)
+CALLER = web.RequestKey("caller", Caller)
+STANDING = web.RequestKey("standing", Standing)
+REQUEST_ID = web.RequestKey("request_id", str)
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def services(request: web.Request) -> Services:
+    """Give what the wiring handed over."""
+    return request.app[SERVICES]
+
+
+def caller(request: web.Request) -> Caller:
+    """Give who asks; only where the route asks for a token."""
+    return request[CALLER]
+
+
+async def ask_signed(
+    request: web.Request,
+    use_case: Callable[Concatenate[Any, RoleSigners, P], T],
+    /,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> T:
+    """Run a use case that signs, with the keys of the caller's workspace; raises what it raises."""
+    at_hand, workspace_id = services(request), caller(request).workspace_id
+
+    def act(store: Any) -> T:  # noqa: ANN401 - the store is opaque here
+        return use_case(store, at_hand.signers(store, workspace_id), *args, **kwargs)
+
+    return await at_hand.desk.ask(act)

@@ -1,0 +1,128 @@
+"""Private key files: PKCS#8 PEM (RFC 5958, RFC 8410), mode 0600; the one place in `shared` that touches a disk.
+
+Invariants: a file that others may read is refused; an existing file is never overwritten; the directory is synced, so a
+key that was reported as made is there after a power cut.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from shared.encoding import b64decode, b64encode
+from shared.errors import ConfigError, MalformedError
+from shared.keys import SEED_BYTES, Ed25519Signer
+
+_PKCS8_PREFIX = bytes.fromhex("302e020100300506032b657004220420")
+_PEM = re.compile(
+    rb"\s*-----BEGIN PRIVATE KEY-----\s([A-Za-z0-9+/=\s]*)\s-----END PRIVATE KEY-----\s*",
+)
+_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
+_MAX_FILE_BYTES = 1 << 20
+_NEW_KEY = "make one with carnet-collector keygen"
+
+
+def write_key(path: Path, seed: bytes) -> Ed25519Signer:
+    """Write a new private key from 32 random bytes; raises `ConfigError` if the file exists or cannot be written."""
+    signer = Ed25519Signer(seed)
+    body = b64encode(_PKCS8_PREFIX + seed)
+    text = f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
+    write_secret(path, text.encode("ascii"))
+    return signer
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a new file that its owner alone can read, synced with its directory; raises `ConfigError`."""
+    try:
+        descriptor = os.open(
+            path,
+            os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
+            0o600,
+        )
+    except FileExistsError:
+        raise ConfigError(f"{path} exists already", "choose another path; nothing was overwritten") from None
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be written: {_why(error)}", "make its directory writable") from None
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+    except OSError as error:
+        # Half a secret would stand in the way of the next attempt, since nothing is overwritten.
+        with suppress(OSError):
+            path.unlink()
+        raise ConfigError(f"{path} cannot be written: {_why(error)}", "make room and try again") from None
+
+
+def read_secret(path: Path, hint: str) -> bytes:
+    """Read a file that only its owner may read; raises `ConfigError` where it is missing, loose or too large."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            # Before it is wrapped: a directory opens, and only refuses to become a file.
+            _check_private(path, os.fstat(descriptor), hint)
+            content = b""
+            while len(content) <= _MAX_FILE_BYTES and (more := os.read(descriptor, _MAX_FILE_BYTES + 1)):
+                content += more
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{path} cannot be read: {_why(error)}", hint) from None
+    if len(content) > _MAX_FILE_BYTES:
+        raise ConfigError(f"{path} is too large for what it should be", hint)
+    return content
+
+
+def _check_private(path: Path, found: os.stat_result, hint: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise ConfigError(f"{path} is not a regular file", hint)
+    if stat.S_IMODE(found.st_mode) & 0o077:
+        raise ConfigError(
+            f"{path} can be read by others (mode {stat.S_IMODE(found.st_mode):04o})",
+            f"chmod 600 {path}",
+        )
+    if found.st_uid not in (os.geteuid(), 0):
+        raise ConfigError(
+            f"{path} belongs to another user",
+            "its owner must be the one that runs this program",
+        )
+
+
+def _why(error: OSError | ValueError) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ELOOP:
+        return "it is a symbolic link"
+    return (error.strerror if isinstance(error, OSError) else None) or "this is no path"
+
+
+def load_key(path: Path) -> Ed25519Signer:
+    """Load a private key; raises `ConfigError` where it is missing, loose, or no Ed25519 key in PKCS#8 PEM."""
+    content = read_secret(path, _NEW_KEY)
+    if _ENCRYPTED in content:
+        raise ConfigError(
+            f"{path} is encrypted, and this version reads no passphrase",
+            "write it in the clear with openssl pkey, mode 0600, or " + _NEW_KEY,
+        )
+    der = _pem_body(content)
+    if not der.startswith(_PKCS8_PREFIX) or len(der) != len(_PKCS8_PREFIX) + SEED_BYTES:
+        raise ConfigError(f"{path} is not an unencrypted Ed25519 key in PKCS#8 PEM", _NEW_KEY)
+    return Ed25519Signer(der[len(_PKCS8_PREFIX) :])
+
+
+def _pem_body(content: bytes) -> bytes:
+    found = _PEM.fullmatch(content)
+    if found is None:
+        return b""
+    try:
+        return b64decode(b"".join(found[1].split()).decode("ascii"))
+    except MalformedError:
+        return b""
