@@ -94,7 +94,7 @@ def capture(
     except MalformedError as error:
         if error.code is not Code.TOO_LARGE:
             raise
-        return _too_large(plan, path, look, error)
+        return _too_large(plan, path, look, error, final=final)
     with content.data:
         return _report(plan, path, content, final=final)
 
@@ -115,11 +115,15 @@ def _report(plan: RootPlan, path: str, content: Content, *, final: bool) -> Capt
     return _captured(plan, file, found.key, claim, ends=found.ends)
 
 
-def _too_large(plan: RootPlan, path: str, look: Look | None, error: MalformedError) -> Captured | Unknown:
+def _too_large(
+    plan: RootPlan, path: str, look: Look | None, error: MalformedError, *, final: bool
+) -> Captured | Unknown | Broken:
     hashed = hash_once(plan.spec, path, expected=look, max_bytes=plan.max_artifact_bytes)
     file = _file(plan, path, hashed.look, hashed.sha256)
     found = recognise(hashed.head)
-    return Unknown(file) if found is None else _unreadable(plan, file, found, error)
+    if found is None:
+        return Unknown(file)
+    return _unreadable(plan, file, found, error) if final else Broken(found.key, error)
 
 
 def _unreadable(plan: RootPlan, file: FileSeen, found: Format, error: MalformedError) -> Captured:

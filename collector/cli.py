@@ -12,8 +12,8 @@ def main() -> NoReturn:
     """Run the command line; exits 78 where the packages of the extra are missing."""
     try:
         from collector.commands import program  # noqa: PLC0415 - a missing extra is told in words
-        from collector.commands.terminal import run  # noqa: PLC0415
+        from collector.terminal import run_program  # noqa: PLC0415
     except ModuleNotFoundError as error:
         sys.stderr.write(f"error: {error.name} is not installed\ndo:    install {_NEEDS}\n")
         sys.exit(78)
-    run(program.program, "carnet-collector")
+    run_program(program.program, "carnet-collector")

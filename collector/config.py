@@ -129,7 +129,7 @@ class ShipSection(_Section):
     retry_cap_seconds: Seconds = 60
     put_back_first_seconds: Seconds = Field(60, description="an entry refused without a receipt waits this long first")
     put_back_cap_seconds: Seconds = 3_600
-    stop_seconds: Seconds = Field(10, description="a request in flight may take this long when told to stop")
+    stop_seconds: Seconds = Field(8, description="a request in flight may take this long when told to stop")
 
 
 class HealthSection(_Section):

@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, Any
 from collector.client import Client
 from collector.clock import monotonic, utcnow
 from collector.instance import client_settings
-from collector.intake import Intake, Sealing
+from collector.intake import Intake
 from collector.queueing import Queue
 from collector.readiness import Candidates
 from collector.session import Session
 from collector.ship import Shipper, ShipSettings, Surroundings
+from collector.spool import SpoolBroken
 from collector.status import SOCKET_NAME, serve_status
+from collector.storing import Sealing
 from collector.watch import Watcher
 from shared.encoding import digest_text, format_time
-from shared.errors import CarnetError
+from shared.errors import TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 _PRUNE_SECONDS = 600.0
 _SCANS_MISSED = 3
+_HELD_BACK_LISTED = 10
 
 
 @dataclass(slots=True)
@@ -51,13 +54,13 @@ class Daemon:
 
     def report(self) -> JsonObject:
         """Give the status: what waits, what was set aside, what is wrong; `healthy` rests on work done, not on life."""
-        now = utcnow()
-        stats = self.instance.spool.stats(now)
+        stats = self.instance.spool.stats(utcnow())
+        alarms = [f"{one.name}: {one.detail}" for one in self.instance.spool.alarms()]
         shipped, taken = self.shipper.shipped, self.intake.taken
-        wrong = self._wrong(stats.oldest_pending_seconds)
+        wrong = [*self._wrong(stats.oldest_pending_seconds), *alarms]
         return {
             "healthy": not wrong,
-            "wrong": list(wrong),
+            "wrong": [*wrong],
             "collectorId": self.instance.identity.collector_id,
             "keyId": self.instance.signer.public.key_id,
             "rootKey": self.instance.enrolled.keyring.root.key_id,
@@ -77,7 +80,7 @@ class Daemon:
                 "dropped": stats.dropped,
                 "usedBytes": stats.used_bytes,
                 "quotaBytes": stats.quota_bytes,
-                "full": stats.full or taken.full,
+                "full": stats.full,
                 "setAside": stats.set_aside,
                 "nextSequence": stats.head.next_sequence,
             },
@@ -91,24 +94,24 @@ class Daemon:
             "shipped": {
                 name: value for name, value in asdict(shipped).items() if isinstance(value, int) and name != "reachable"
             },
-            "alarms": [f"{one.name}: {one.detail}" for one in self.instance.spool.alarms()],
+            "alarms": [*alarms],
         }
 
     def _wrong(self, oldest_seconds: float) -> list[str]:
-        found = [f"root {name}: {detail}" for name, detail in self.intake.taken.scan_errors.items()]
+        # Copies: another thread goes on writing meanwhile.
+        taken, now = self.intake.taken, monotonic()
+        found = [f"root {name}: {detail}" for name, detail in dict(taken.scan_errors).items()]
         late = _SCANS_MISSED * self.instance.config.watch.scan_seconds + 60
-        now = monotonic()
         found.extend(
             f"root {name}: the last scan ended {int(now - at)} s ago"
-            for name, at in self.intake.taken.scanned_at.items()
+            for name, at in dict(taken.scanned_at).items()
             if now - at > late
         )
-        found.extend(f"{root}/{path}: {why}" for (root, path), why in list(self.intake.taken.held_back.items())[:10])
-        if self.intake.taken.full:
-            found.append("the spool is full: nothing more is taken until the receiver answers or there is room")
+        found.extend(f"{root}/{path}: {why}" for (root, path), why in list(taken.held_back.items())[:_HELD_BACK_LISTED])
+        if taken.no_room is not None:
+            found.append(f"nothing more is taken, the files wait: {taken.no_room}")
         if self.shipper.shipped.last_error is not None:
             found.append(f"not delivered for {int(oldest_seconds)} s: {self.shipper.shipped.last_error}")
-        found.extend(f"{one.name}: {one.detail}" for one in self.instance.spool.alarms())
         return found
 
 
@@ -150,6 +153,7 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
                 retry_cap_seconds=said.retry_cap_seconds,
                 put_back_first_seconds=said.put_back_first_seconds,
                 put_back_cap_seconds=said.put_back_cap_seconds,
+                stop_seconds=said.stop_seconds,
             ),
             store=Queue(
                 instance.spool,
@@ -189,7 +193,7 @@ async def run(instance: Instance, tell: Callable[..., None]) -> None:
             loop.add_signal_handler(number, daemon.stop.set)
         socket = instance.config.state_dir / SOCKET_NAME
         async with serve_status(socket, instance.config.health.listen, daemon.report):
-            daemon.watcher.start()
+            await asyncio.to_thread(daemon.watcher.start)
             tell("started", collector=instance.identity.collector_id, roots=list(instance.plans))
             try:
                 await _work(daemon, tell)
@@ -200,31 +204,59 @@ async def run(instance: Instance, tell: Callable[..., None]) -> None:
 
 async def _work(daemon: Daemon, tell: Callable[..., None]) -> None:
     halt = threading.Event()
-    intake = asyncio.create_task(asyncio.to_thread(daemon.intake.run, halt))
+    intake = _in_thread(lambda: daemon.intake.run(halt))
     shipping = asyncio.create_task(_never_die(daemon, tell))
-    pruning = asyncio.create_task(_prune(daemon))
+    pruning = asyncio.create_task(_keep_pruned(daemon, tell))
     stopping = asyncio.create_task(daemon.stop.wait())
+    working: set[asyncio.Future[Any]] = {intake, shipping}
     try:
-        await asyncio.wait({intake, shipping, pruning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*working, pruning, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         daemon.stop.set()
         halt.set()
         stopping.cancel()
         pruning.cancel()
-        await asyncio.wait({shipping}, timeout=daemon.instance.config.ship.stop_seconds)
+        await asyncio.wait(working, timeout=daemon.instance.config.ship.stop_seconds)
         shipping.cancel()
+        # Who is still reading a huge file is left behind: nothing of it is stored, and the next start reads it anew.
+        intake.cancel()
         results = await asyncio.gather(intake, shipping, pruning, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
             raise result
 
 
+def _in_thread(act: Callable[[], None]) -> asyncio.Future[None]:
+    """Run something in a thread that nobody has to wait for at the end of the process."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def end(error: BaseException | None) -> None:
+        if ended.done():
+            return
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    def run_it() -> None:
+        failed: BaseException | None = None
+        try:
+            act()
+        except BaseException as error:  # noqa: BLE001 - handed on to whoever awaits it
+            failed = error
+        _call_soon(loop, lambda: end(failed))
+
+    threading.Thread(target=run_it, name="intake", daemon=True).start()
+    return ended
+
+
 async def _never_die(daemon: Daemon, tell: Callable[..., None]) -> None:
-    """Ship; a bug of ours in one round is told, entries stay pending, and the next round comes later."""
+    """Ship; whatever ends a round but a broken spool is told, entries stay pending, and the next round comes later."""
     while not daemon.stop.is_set():
         try:
             await daemon.shipper.run()
-        except CarnetError:
+        except SpoolBroken:
             raise
         except Exception as error:  # noqa: BLE001 - the daemon never dies of an input
             tell("shipping_failed", detail=f"{type(error).__name__}: {error}")
@@ -233,19 +265,31 @@ async def _never_die(daemon: Daemon, tell: Callable[..., None]) -> None:
                 await asyncio.wait_for(daemon.stop.wait(), daemon.instance.config.ship.retry_cap_seconds)
 
 
-async def _prune(daemon: Daemon) -> None:
-    kept = daemon.instance.config.spool
+async def _keep_pruned(daemon: Daemon, tell: Callable[..., None]) -> None:
     while True:
         await asyncio.sleep(_PRUNE_SECONDS)
-        await asyncio.to_thread(
-            lambda: daemon.instance.spool.prune(
-                now=utcnow(), keep_seconds=int(kept.keep_delivered_seconds), keep_bytes=kept.keep_delivered_bytes
-            )
+        await _prune(daemon, tell)
+
+
+async def _prune(daemon: Daemon, tell: Callable[..., None]) -> None:
+    kept = daemon.instance.config.spool
+
+    def act() -> None:
+        daemon.instance.spool.prune(
+            now=utcnow(), keep_seconds=kept.keep_delivered_seconds, keep_bytes=kept.keep_delivered_bytes
         )
+
+    try:
+        await asyncio.to_thread(act)
+    except TryLaterError as error:
+        tell("not_pruned", detail=str(error))
 
 
 async def once(instance: Instance, tell: Callable[..., None]) -> dict[str, Any]:
-    """Take in what is there and settles, ship it, and give a summary; for cron."""
+    """Take in what is there and settles, ship it, and give a summary; for cron.
+
+    `done` is False where something waits for a later time: for the receiver, for room, or for a context file.
+    """
     async with _assembled(instance, tell) as daemon:
         loop = asyncio.get_running_loop()
         halt = threading.Event()
@@ -256,7 +300,20 @@ async def once(instance: Instance, tell: Callable[..., None]) -> dict[str, Any]:
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, end)
-        await asyncio.to_thread(daemon.intake.run_once, halt)
+        intake = _in_thread(lambda: daemon.intake.run_once(halt))
+        stopping = asyncio.create_task(daemon.stop.wait())
+        either: set[asyncio.Future[Any]] = {intake, stopping}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await asyncio.wait({intake}, timeout=instance.config.ship.stop_seconds)
+        taken = intake.done()
+        if taken:
+            intake.result()
         drained = await daemon.shipper.drain()
-        report = daemon.report()
-        return {"delivered": daemon.shipper.shipped.delivered, "drained": drained, "status": report}
+        await _prune(daemon, tell)
+        waits = daemon.intake.taken.no_room is not None or bool(daemon.intake.taken.held_back)
+        return {
+            "done": drained and taken and not waits,
+            "delivered": daemon.shipper.shipped.delivered,
+            "status": daemon.report(),
+        }

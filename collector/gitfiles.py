@@ -14,10 +14,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from collector.context import GitFacts
 from collector.opening import RootSpec, look_at, read_small
+from collector.remotes import repository_of
 from shared.errors import CarnetError, Code, MalformedError
 
 _MAX_REF_BYTES = 4 << 10
@@ -30,8 +30,6 @@ _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}", re.ASCII)
 _REF = re.compile(r"refs/[^\x00-\x20\x7f~^:?*\[\\]+")
 _SECTION = re.compile(r'\[\s*([A-Za-z0-9.-]+)(?:\s+"((?:[^"\\]|\\.)*)")?\s*\]')
 _URL_LINE = re.compile(r"\s*url\s*=\s*(.*)", re.IGNORECASE)
-_SCP = re.compile(r"(?:[^@/:]+@)?(?:\[[^\]/]+\]|[^:/\[\]]+):(?!//)(.+)")
-_PATH_PART = re.compile(r"[A-Za-z0-9._~+-]+")
 
 
 class _Head(NamedTuple):
@@ -144,26 +142,6 @@ class _Checkout:
         text = _text(self._root, _join(self._common_dir, "config"), _MAX_CONFIG_BYTES)
         url = None if text is None else next(_origin_urls(text), None)
         return None if url is None else repository_of(url)
-
-
-def repository_of(url: str) -> str | None:
-    """Give the path part of a remote's URL (`owner/name`, with subgroups): no user, no host, no query.
-
-    None for what names no repository on a server: a path on this host, a `file:` URL, fewer than two parts.
-    """
-    if "://" in url:
-        parsed = urlsplit(url)
-        if parsed.scheme.lower() not in ("https", "http", "ssh", "git", "git+ssh", "ssh+git"):
-            return None
-        path = unquote(parsed.path)
-    elif found := _SCP.fullmatch(url):
-        path = found[1]
-    else:
-        return None
-    parts = path.strip("/").removesuffix(".git").split("/")
-    good = all(_PATH_PART.fullmatch(part) and part not in (".", "..") for part in parts)
-    repository = "/".join(parts)
-    return repository if good and len(parts) > 1 and len(repository) <= _MAX_NAME_CHARS else None
 
 
 def _origin_urls(text: str) -> Iterator[str]:

@@ -59,14 +59,25 @@ def client_settings(config: Config) -> ClientSettings:
     )
 
 
-@contextlib.contextmanager
-def open_instance(config: Config) -> Iterator[Instance]:
-    """Open everything that a collector needs; raises `ConfigError` in words for whatever is missing or wrong."""
+def check(config: Config) -> dict[str, RootPlan]:
+    """Look for what is wrong beyond single keys, and give the plan of each root; raises `ConfigError`."""
     check_url(config.receiver.url)
     plans = root_plans(config)
     for root in config.roots:
         if not root.path.is_dir():
             raise ConfigError(f"roots.{root.name}.path: {root.path} is no directory", "make it, or correct the path")
+        if config.state_dir.resolve().is_relative_to(root.path.resolve()):
+            raise ConfigError(
+                f"state_dir: {config.state_dir} lies inside of the root {root.name}",
+                "move one of them; the collector never writes where it watches",
+            )
+    return plans
+
+
+@contextlib.contextmanager
+def open_instance(config: Config) -> Iterator[Instance]:
+    """Open everything that a collector needs; raises `ConfigError` in words for whatever is missing or wrong."""
+    plans = check(config)
     signer = load_key(config.key_path)
     enrolled = enrolment.load(config.state_dir)
     if enrolled is None:
@@ -89,6 +100,7 @@ def open_instance(config: Config) -> Iterator[Instance]:
         now=utcnow(),
     )
     try:
+        spool.forget_unknown(identity.version)
         yield Instance(
             config=config,
             plans=plans,

@@ -1,76 +1,67 @@
 """The one thread that takes files in: hints and scans say where to look, the rule says when, the spool says it is safe.
 
 Wiring. Invariants: events only shorten the wait, the scan is the truth; whatever one file does, the others go on; a
-file is told to be captured after the spool's commit and not before; nothing is taken while the spool is full.
+file is told to be captured after the spool's commit and not before; while there is no room, nothing is read.
 """
 
 from __future__ import annotations
 
-import contextlib
 import queue
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from collector.attest import observation_id, seal
 from collector.capture import Broken, Captured, RootPlan, Unknown, capture
 from collector.globs import Picked
 from collector.opening import look_at
 from collector.readiness import Readiness
 from collector.scan import scan
-from collector.spool import Aside, Candidate, SpoolBroken, SpoolFull
+from collector.spool import Aside, SpoolBroken, SpoolFull
+from collector.storing import store, why
 from shared.errors import CarnetError, Code, MalformedError, TryLaterError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Iterable, Mapping
 
-    from collector.attest import Identity
     from collector.readiness import Candidates, Key, Look
     from collector.scan import Notice
-    from collector.spool import FileSeen, Put, Spool
-    from shared.dsse import Envelope
-    from shared.keys import Signer
-    from shared.predicates import StreamLink
+    from collector.spool import FileSeen, Spool
+    from collector.storing import Sealing
 
 GROUP_ENTRIES = 100
 GROUP_SECONDS = 0.02
-_FULL_PAUSE_SECONDS = 5.0
-_CHANGING_PAUSE_SECONDS = 0.1
+_GROUP_UNKNOWN = 1_000
+_LATER_SECONDS = 5.0
+_CHANGING_SECONDS = 0.1
+_LISTEN_SECONDS = 0.5
 _ONCE_PATIENCE_SECONDS = 30.0
+_NEVER = float("-inf")
+"""A time at which nothing is due yet: asks for the next one without taking anything out."""
+_UNSEEN = frozenset({Code.UNAVAILABLE, Code.NOT_FOUND, Code.TOO_DEEP})
+"""Codes of notices after which a scan cannot say what is gone; any other is about one file."""
 
 
 @dataclass(slots=True)
 class Taken:
-    """Counters of the intake, and when the last scan of each root ended (monotonic seconds)."""
+    """Counters of the intake, what is in its way, and when the last scan of each root ended (monotonic seconds).
+
+    `no_room` says why nothing is taken at the moment; `held_back` why single files are not.
+    """
 
     captured: int = 0
     known: int = 0
     unknown_format: int = 0
     set_aside: int = 0
     skipped: int = 0
-    refused_names: int = 0
-    full: bool = False
+    no_room: str | None = None
     scanned_at: dict[str, float] = field(default_factory=dict)
     scan_errors: dict[str, str] = field(default_factory=dict)
     held_back: dict[Key, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Sealing:
-    """Who signs, and what a signature needs besides the observation."""
-
-    identity: Identity
-    signer: Signer
-    epoch: str
-    utcnow: Callable[[], datetime]
-    monotonic: Callable[[], float]
-    random: Callable[[int], bytes]
-
-
 @dataclass(slots=True)
 class Intake:
-    """Takes files of several roots into one spool."""
+    """Takes files of several roots into one spool; everything but `hint` and `rescan` runs in one thread."""
 
     plans: Mapping[str, RootPlan]
     spool: Spool
@@ -83,10 +74,13 @@ class Intake:
     taken: Taken = field(default_factory=Taken)
     _hints: queue.SimpleQueue[tuple[str, str, bool] | None] = field(default_factory=queue.SimpleQueue)
     _group: list[tuple[Key, Captured]] = field(default_factory=list)
+    _unknown: list[tuple[Key, FileSeen]] = field(default_factory=list)
     _group_since: float = 0.0
     _next_scan: float = 0.0
+    _resume_at: float = 0.0
     _once: bool = False
-    _refused: dict[Key, Look] = field(default_factory=dict)
+    _looked: dict[Key, Look] = field(default_factory=dict)
+    _asides: dict[Key, str] = field(default_factory=dict)
     _noticed: set[tuple[str, str, Code]] = field(default_factory=set)
 
     def hint(self, root: str, path: str, closed: bool) -> None:  # noqa: FBT001 - as the watcher hands it on
@@ -98,117 +92,151 @@ class Intake:
         self._hints.put(None)
 
     def run(self, stop: threading.Event) -> None:
-        """Take files in until told to stop; what is in hand is committed first."""
+        """Take files in until told to stop; what is in hand is committed first. Raises `SpoolBroken`."""
         while not stop.is_set():
             self._step(stop)
         self._flush()
 
     def run_once(self, stop: threading.Event) -> None:
-        """Scan, and take in all that settles; what is still being written is left for the next time."""
+        """Scan, and take in all that settles soon; what is still being written is left for the next time."""
         self._once = True
-        self._scan_all()
+        self._scan_all(stop)
+        until = self.sealing.monotonic() + _ONCE_PATIENCE_SECONDS
         while not stop.is_set():
-            waiting = self.candidates.due(self.sealing.monotonic())
-            for key in waiting.keys:
-                self._look(key)
-            self._flush()
+            next_at = self._take(stop)
             now = self.sealing.monotonic()
-            if waiting.next_at is None or self.taken.full or waiting.next_at - now > _ONCE_PATIENCE_SECONDS:
+            if next_at is None or self.taken.no_room is not None or next_at > max(now, until):
                 return
-            stop.wait(max(0.0, waiting.next_at - now))
+            stop.wait(max(0.0, next_at - now))
 
     def _step(self, stop: threading.Event) -> None:
-        now = self.sealing.monotonic()
-        if now >= self._next_scan:
-            self._scan_all()
-            now = self.sealing.monotonic()
-        waiting = self.candidates.due(now)
-        for key in waiting.keys:
-            self._look(key)
+        if self.sealing.monotonic() >= self._next_scan:
+            self._scan_all(stop)
+        next_at = self._resume_at
+        if self.sealing.monotonic() >= self._resume_at:
+            next_at = self._take(stop) or self._next_scan
+        self._listen(min(self._next_scan, next_at) - self.sealing.monotonic())
+
+    def _take(self, stop: threading.Event) -> float | None:
+        """Look at every file whose time has come, and commit what can be taken; gives when the next one's comes."""
+        due = self.candidates.due(self.sealing.monotonic())
+        for key in due.keys:
             if stop.is_set():
-                return
+                break
+            if self.taken.no_room is not None and self.sealing.monotonic() < self._resume_at:
+                self.candidates.hint(key, False, self._resume_at)  # noqa: FBT003 - nobody said that it is closed
+                continue
+            self._look(key)
             self._flush_if_due()
-        if self._hints.empty() or not waiting.keys:
-            self._flush()
-        until = min(self._next_scan, waiting.next_at if waiting.next_at is not None else self._next_scan)
-        self._listen(max(0.0, min(until - self.sealing.monotonic(), 0.5)))
+        self._flush()
+        return self.candidates.due(_NEVER).next_at
 
     def _listen(self, seconds: float) -> None:
+        """Wait for hints, at most so long and never for long, and take all that are there."""
         try:
-            first = self._hints.get(timeout=seconds) if seconds > 0 else self._hints.get_nowait()
+            found = self._hints.get(timeout=max(0.0, min(seconds, _LISTEN_SECONDS)))
+            while True:
+                self._heed(found)
+                found = self._hints.get_nowait()
         except queue.Empty:
             return
-        now = self.sealing.monotonic()
-        found: tuple[str, str, bool] | None = first
-        while True:
-            if found is None:
-                self._next_scan = now
-            else:
-                root, path, closed = found
-                plan = self.plans.get(root)
-                if plan is not None and plan.spec.rules.pick(path) is not None:
-                    self.candidates.hint((root, path), closed, now)
-            try:
-                found = self._hints.get_nowait()
-            except queue.Empty:
-                return
 
-    def _scan_all(self) -> None:
+    def _heed(self, found: tuple[str, str, bool] | None) -> None:
+        now = self.sealing.monotonic()
+        if found is None:
+            self._next_scan = now
+            return
+        root, path, closed = found
+        plan = self.plans.get(root)
+        if plan is not None and plan.spec.rules.pick(path) is not None:
+            self.candidates.hint((root, path), closed, now)
+
+    # --- scanning ---
+
+    def _scan_all(self, stop: threading.Event) -> None:
         for plan in self.plans.values():
-            self._scan(plan)
+            name = plan.spec.name
+            try:
+                self._scan(plan, stop)
+            except SpoolBroken:
+                raise
+            except CarnetError as error:
+                self._not_scanned(name, str(error))
         self._next_scan = self.sealing.monotonic() + self.scan_seconds
 
-    def _scan(self, plan: RootPlan) -> None:
+    def _scan(self, plan: RootPlan, stop: threading.Event) -> None:
         name = plan.spec.name
         known = self.spool.seen_in(name)
+        self._asides = {(one.root, one.path): one.aside.reason for one in self.spool.asides()}
         now = self.sealing.monotonic()
-        unread: list[str] = []
+        unseen: list[str] = []
+        met: set[str] = set()
 
         def notice(found: Notice) -> None:
-            if found.code in (Code.UNAVAILABLE, Code.NOT_FOUND, Code.TOO_DEEP):
-                unread.append(f"{found.path or name}: {found.detail}")
-            once = (name, found.path, found.code)
-            if once not in self._noticed:
-                self._noticed.add(once)
-                self.taken.refused_names += 1
-                self.tell("not_read", root=name, path=found.path, reason=found.code.value, detail=found.detail)
+            if found.code in _UNSEEN:
+                unseen.append(f"{found.path or name}: {found.detail}")
+                self._tell_once(name, found)
+                return
+            met.add(found.path)
+            if found.code is Code.BAD_ENCODING:
+                self._set_aside((name, found.path), Aside(found.code.value, found.detail, "rename it"))
+            elif (name, found.path) not in self._asides:
+                self.candidates.hint((name, found.path), False, now)  # noqa: FBT003 - what is wrong with it, a look says
 
         for path, look in scan(plan.spec, notice=notice):
+            if stop.is_set():
+                return
+            key = (name, path)
+            met.add(path)
             before = known.pop(path, None)
             if before == (look.size, look.mtime_ns, look.ctime_ns, look.device, look.inode):
                 continue
-            key = (name, path)
-            if key not in self.candidates and self._refused.get(key) != look:
+            if key not in self.candidates and self._looked.get(key) != look:
                 self.candidates.hint(key, False, now)  # noqa: FBT003 - nobody said that it is closed
-        if unread:
-            self.taken.scan_errors[name] = unread[0]
+        if unseen:
+            self._not_scanned(name, unseen[0])
         else:
             self.taken.scan_errors.pop(name, None)
             # Only a scan that saw everything may say that a file is gone.
-            self.spool.forget(name, list(known))
+            self._forget(name, {*known, *(path for root, path in self._asides if root == name and path not in met)})
         self.taken.scanned_at[name] = self.sealing.monotonic()
+
+    def _not_scanned(self, name: str, detail: str) -> None:
+        if self.taken.scan_errors.get(name) != detail:
+            self.taken.scan_errors[name] = detail
+            self.tell("root_not_scanned", root=name, detail=detail)
+
+    def _tell_once(self, name: str, found: Notice) -> None:
+        once = (name, found.path, found.code)
+        if once not in self._noticed:
+            self._noticed.add(once)
+            self.tell("not_read", root=name, path=found.path, reason=found.code.value, detail=found.detail)
+
+    def _forget(self, name: str, gone: Iterable[str]) -> None:
+        paths = [path for path in gone if (name, path) not in self.candidates]
+        self.spool.forget(name, paths)
+        for path in paths:
+            self._looked.pop((name, path), None)
+            self._asides.pop((name, path), None)
+
+    # --- one file ---
 
     def _look(self, key: Key) -> None:
         """One file; the daemon's per-file step, where nothing that a file does may end the daemon."""
-        plan = self.plans[key[0]]
         try:
-            self._look_carefully(plan, key)
+            self._look_carefully(self.plans[key[0]], key)
         except SpoolBroken:
             raise
+        except TryLaterError as error:
+            self._hold_back(key, error)
         except MalformedError as error:
             if error.code is Code.CHANGED_WHILE_READ:
                 # It is being written: the next look finds it changed, or gone, and the wait begins anew.
-                self.candidates.hint(key, False, self.sealing.monotonic() + _CHANGING_PAUSE_SECONDS)  # noqa: FBT003
-                return
-            self.candidates.forget(key)
-            self._set_aside(key, Aside(error.code.value, error.detail, error.hint))
-        except TryLaterError as error:
-            self._hold_back(key, error)
+                self.candidates.hint(key, False, self.sealing.monotonic() + _CHANGING_SECONDS)  # noqa: FBT003
+            else:
+                self._refuse(key, why(error))
         except Exception as error:  # noqa: BLE001 - whatever one file does, the others go on
-            self.tell("file_failed", root=key[0], path=key[1], detail=f"{type(error).__name__}: {error}")
-            self.candidates.forget(key)
-            why = "this is a bug of Carnet's; please report it"
-            self._set_aside(key, Aside(Code.INTERNAL.value, str(error)[:300], why))
+            self._refuse(key, why(error))
 
     def _look_carefully(self, plan: RootPlan, key: Key) -> None:
         now = self.sealing.monotonic()
@@ -216,6 +244,8 @@ class Intake:
         if found is None:
             self._gone(key)
             return
+        # What is refused is not read again until it looks different.
+        self._looked[key] = found.look
         ready = self.candidates.look(key, found.look, now, done=found.done)
         if ready is Readiness.WAIT:
             return
@@ -226,109 +256,117 @@ class Intake:
         outcome = capture(plan, key[1], found.look, final=final, as_artifact=as_artifact)
         if isinstance(outcome, Broken):
             return
-        if isinstance(outcome, Unknown):
-            if ready is not Readiness.READY_IF_COMPLETE:
-                self._remember(key, outcome.file)
+        if ready is Readiness.READY_IF_COMPLETE and (isinstance(outcome, Unknown) or not outcome.ends):
             return
-        if ready is Readiness.READY_IF_COMPLETE and not outcome.ends:
-            return
-        if not self._group:
+        if not self._group and not self._unknown:
             self._group_since = now
-        self._group.append((key, outcome))
+        if isinstance(outcome, Unknown):
+            self._unknown.append((key, outcome.file))
+        else:
+            self._group.append((key, outcome))
 
     def _has_stood_still(self, look: Look) -> bool:
         # One pass cannot wait for minutes; the inode's change time, which nobody can set, says how long it was so.
         stood = self.sealing.utcnow().timestamp() - look.ctime_ns / 1e9
         return stood >= self.broken_after_seconds
 
-    def _remember(self, key: Key, file: FileSeen) -> None:
-        self.spool.remember([file])
-        self.candidates.forget(key)
-        self.taken.unknown_format += 1
-
     def _gone(self, key: Key) -> None:
-        self.taken.held_back.pop(key, None)
-        if self.candidates.forget(key):
+        if self._drop(key):
             self.taken.skipped += 1
             self.tell("file_gone_before_settled", root=key[0], path=key[1])
 
+    def _drop(self, key: Key) -> bool:
+        """Forget what was going on with a file; True if it was waiting."""
+        self.taken.held_back.pop(key, None)
+        self._looked.pop(key, None)
+        return self.candidates.forget(key)
+
+    def _refuse(self, key: Key, aside: Aside) -> None:
+        self.taken.held_back.pop(key, None)
+        self.candidates.forget(key)
+        try:
+            self._set_aside(key, aside)
+        except TryLaterError as error:
+            self._hold_back(key, error)
+
     def _set_aside(self, key: Key, aside: Aside) -> None:
-        with contextlib.suppress(CarnetError):
-            found = look_at(self.plans[key[0]].spec, key[1])
-            if found is not None:
-                # Until it changes there is nothing new to say about it.
-                self._refused[key] = found.look
+        """Put a file on the list of unreadable ones, and tell so; nothing new where it stands there for this reason."""
+        if self._asides.get(key) == aside.reason:
+            return
+        self.spool.set_aside(key[0], key[1], aside, now=self.sealing.utcnow())
+        self._tell_aside(key, aside)
+
+    def _tell_aside(self, key: Key, aside: Aside) -> None:
+        self._asides[key] = aside.reason
         self.taken.set_aside += 1
         self.tell("file_set_aside", root=key[0], path=key[1], reason=aside.reason, detail=aside.where)
-        self.spool.set_aside(key[0], key[1], aside, now=self.sealing.utcnow())
 
     def _hold_back(self, key: Key, error: TryLaterError) -> None:
-        self.candidates.hint(key, False, self.sealing.monotonic() + _FULL_PAUSE_SECONDS)  # noqa: FBT003
+        self.candidates.hint(key, False, self.sealing.monotonic() + _LATER_SECONDS)  # noqa: FBT003
         if self.taken.held_back.get(key) != str(error):
             self.taken.held_back[key] = str(error)
             self.tell("file_held_back", root=key[0], path=key[1], detail=str(error))
 
+    # --- what is in hand ---
+
     def _flush_if_due(self) -> None:
-        due = self._group_since + GROUP_SECONDS <= self.sealing.monotonic()
-        if len(self._group) >= GROUP_ENTRIES or (self._group and due):
+        waited = (self._group or self._unknown) and self._group_since + GROUP_SECONDS <= self.sealing.monotonic()
+        if waited or len(self._group) >= GROUP_ENTRIES or len(self._unknown) >= _GROUP_UNKNOWN:
             self._flush()
 
     def _flush(self) -> None:
         """Commit what is in hand: the first commit point, one transaction for the group."""
-        if not self._group:
-            return
+        self._remember_unknown()
         group, self._group = self._group, []
+        if group:
+            stored = store(self.spool, self.sealing, group)
+            for key, one, put in stored.done:
+                self._count(key, one, new=put.new)
+            for key, aside in stored.refused:
+                self._refuse(key, aside)
+            if any(put.new for _, _, put in stored.done):
+                self.captured()
+            if stored.later is not None:
+                self._wait_for_room(stored.waiting, stored.later)
+            elif stored.done:
+                self.taken.no_room = None
+        if not self.candidates:
+            self.taken.no_room = None
+
+    def _count(self, key: Key, one: Captured, *, new: bool) -> None:
+        self._drop(key)
+        if one.aside is None:
+            self._asides.pop(key, None)
+        if not new:
+            self.taken.known += 1
+            return
+        self.taken.captured += 1
+        if one.ignored:
+            self.tell("context_not_believed", root=key[0], path=key[1], why=list(one.ignored))
+        if one.aside is not None:
+            self._tell_aside(key, one.aside)
+
+    def _remember_unknown(self) -> None:
+        """Keep which files are of no known format: they are not read again until they change, or we do."""
+        found, self._unknown = self._unknown, []
+        if not found:
+            return
         try:
-            stored = self.spool.put(
-                [self._candidate(one) for _, one in group], epoch=self.sealing.epoch, now=self.sealing.utcnow()
-            )
+            self.spool.remember([file for _, file in found], unknown_to=self.sealing.identity.version)
+            for root, path in [key for key, _ in found if key in self._asides]:
+                self.spool.clear_aside(root, path)
+                del self._asides[root, path]
         except TryLaterError as error:
-            if not self.taken.full:
-                self.tell("spool_full" if isinstance(error, SpoolFull) else "spool_not_written", detail=str(error))
-            self.taken.full = True
-            for key, _ in group:
-                self.candidates.hint(key, False, self.sealing.monotonic() + _FULL_PAUSE_SECONDS)  # noqa: FBT003
+            self._wait_for_room([key for key, _ in found], error)
             return
-        except MalformedError as error:
-            self._put_singly(group, error)
-            return
-        self.taken.full = False
-        self._count(group, stored)
+        for key, _ in found:
+            self._drop(key)
+            self.taken.unknown_format += 1
 
-    def _put_singly(self, group: list[tuple[Key, Captured]], error: MalformedError) -> None:
-        """One of the group cannot be sealed: find it, set it aside, and let the others go on."""
-        if len(group) == 1:
-            key = group[0][0]
-            self.candidates.forget(key)
-            self._set_aside(key, Aside(error.code.value, error.detail, error.hint))
-            return
-        for one in group:
-            self._group = [one]
-            self._flush()
-
-    def _count(self, group: Sequence[tuple[Key, Captured]], stored: Sequence[Put]) -> None:
-        for (key, one), put in zip(group, stored, strict=True):
-            self.candidates.forget(key)
-            self._refused.pop(key, None)
-            self.taken.held_back.pop(key, None)
-            if put.new and one.ignored:
-                self.tell("context_not_believed", root=key[0], path=key[1], why=list(one.ignored))
-            if put.new:
-                self.taken.captured += 1
-            else:
-                self.taken.known += 1
-            if one.aside is not None and put.new:
-                self.taken.set_aside += 1
-                self.tell("file_set_aside", root=key[0], path=key[1], reason=one.aside.reason, detail=one.aside.where)
-        if any(put.new for put in stored):
-            self.captured()
-
-    def _candidate(self, one: Captured) -> Candidate:
-        kept = self.sealing
-
-        def sealed(link: StreamLink) -> Envelope:
-            return seal(
-                kept.identity, one.seen, link, observed_at=kept.utcnow(), salt=kept.random(16), signer=kept.signer
-            )
-
-        return Candidate(observation_id(kept.identity.collector_id, one.seen), one.file, sealed, one.aside)
+    def _wait_for_room(self, keys: Iterable[Key], error: TryLaterError) -> None:
+        if self.taken.no_room is None:
+            self.tell("spool_full" if isinstance(error, SpoolFull) else "spool_not_written", detail=str(error))
+        self.taken.no_room = str(error)
+        self._resume_at = self.sealing.monotonic() + _LATER_SECONDS
+        for key in keys:
+            self.candidates.hint(key, False, self._resume_at)  # noqa: FBT003 - nobody said that it is closed

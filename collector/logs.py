@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,8 @@ def json_teller(utcnow: Callable[[], datetime]) -> Callable[..., None]:
     )
 
     def tell(event: str, **facts: object) -> None:
-        log.msg(event, **facts)
+        # A full disk under the log, or a reader that went away, is no reason to lose evidence.
+        with contextlib.suppress(OSError, ValueError):
+            log.msg(event, **facts)
 
     return tell

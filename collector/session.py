@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from collector import enrolment
 from collector.clock import monotonic, utcnow
 from collector.enrol import ask_access, refresh_keyring
-from shared.errors import Code, UntrustedError
+from shared.errors import Code, MalformedError, UntrustedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,13 +70,17 @@ class Session:
 
     async def _renew(self) -> str:
         self._token = None
-        self._token = await ask_access(
-            self.client,
-            self.enrolled.collector_id,
-            self.enrolled.audience,
-            self.signer,
-            now=self.utcnow(),
-            random=secrets.token_bytes,
-        )
+        try:
+            self._token = await ask_access(
+                self.client,
+                self.enrolled.collector_id,
+                self.enrolled.audience,
+                self.signer,
+                now=self.utcnow(),
+                random=secrets.token_bytes,
+            )
+        except MalformedError as error:
+            # No word on the batch that asked for a token: it must not be halved or put back for this.
+            raise UntrustedError(Code.UNAUTHORIZED, f"no access was given: {error.detail}", error.hint) from None
         self._renew_at = self.monotonic() + _RENEW_SECONDS
         return self._token

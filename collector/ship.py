@@ -155,16 +155,22 @@ class Shipper:
 
     async def step(self) -> Pause:
         """Do one thing, and give the pause before the next one."""
-        if self.shipped.reachable is False or self.around.monotonic() >= self._next_beat:
+        # Each batch brings a heartbeat along, so that one goes alone only while it is not clear that batches get there.
+        if self.shipped.reachable is not True or (self.shipped.last_error is not None and self._beat_is_due()):
             pause = await self._beat()
             if pause is not None:
                 return pause
         entries = await self._look()
         if entries:
             return await self._send(entries)
+        if self._beat_is_due():
+            return await self._beat() or Pause()
         waiting = self._pace.next_due()
         due = self._next_beat if waiting is None else min(self._next_beat, waiting)
         return Pause(max(0.0, due - self.around.monotonic()), idle=True)
+
+    def _beat_is_due(self) -> bool:
+        return self.around.monotonic() >= self._next_beat
 
     async def _look(self) -> list[Sent]:
         """Give the head of the spool as far as it is due, checked; what was damaged is out of the way afterwards."""

@@ -10,7 +10,7 @@ from receiver.caller import Caller
 from receiver.core.admit import KeyState
 from receiver.core.tokens import SECRET_BYTES, Kind, Scope, make_token, parse_token, unauthorized
 from receiver.core.trail import Act
-from receiver.store import audit, collectors, tokens, workspaces
+from receiver.store import audit, collectors, invitations, tokens, workspaces
 from receiver.store.collectors import CollectorStatus
 from receiver.store.engine import Store, Tx
 from receiver.store.tokens import TokenRow
@@ -21,7 +21,7 @@ from shared.predicates import Access
 ACCESS_VALID = timedelta(hours=1)
 ACCESS_LIMIT_PER_MINUTE = 1200
 LAST_USE_STEP = timedelta(minutes=10)
-MAX_VALID_DAYS = 3660
+MAX_VALID_DAYS = 366
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,23 @@ def authenticate(store: Store, bearer: str, now: datetime) -> Caller:
     A token that is spelled wrong never reaches the database. The last use is noted at most every ten minutes.
     """
     parsed = parse_token(bearer)
-    row = store.read(lambda tx: tokens.find(tx, parsed.token_id))
-    if row is None or not parsed.matches(row.digest) or row.kind is not parsed.kind or not row.good(now):
+    row, waits = store.read(lambda tx: _find(tx, parsed.token_id))
+    if row is None or not parsed.matches(row.digest) or row.kind is not parsed.kind:
+        raise unauthorized()
+    if not (row.good(now) or (waits and row.revoked_at is None)):
         raise unauthorized()
     if row.last_used_at is None or now - row.last_used_at >= LAST_USE_STEP:
         store.write(lambda tx: tokens.used(tx, row.workspace_id, row.token_id, now))
     return Caller(row.workspace_id, row.token_id, row.scopes, row.collector_id, row.limit_per_minute, row.kind)
+
+
+def _find(tx: Tx, token_id: str) -> tuple[TokenRow | None, bool]:
+    """Find a token, and say whether it is an invitation that was taken up: its collector may ask on how it stands."""
+    row = tokens.find(tx, token_id)
+    if row is None or row.kind is not Kind.INVITATION:
+        return row, False
+    invitation = invitations.find(tx, row.workspace_id, token_id)
+    return row, invitation is not None and invitation.collector_id is not None
 
 
 def collector_access(

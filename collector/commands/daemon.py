@@ -12,13 +12,12 @@ import click
 from collector import daemon as wiring
 from collector import enrolment
 from collector.clock import utcnow
-from collector.commands.terminal import output_option, show
 from collector.config import load_config
-from collector.instance import SPOOL_NAME, open_instance
+from collector.instance import SPOOL_NAME, check, open_instance
 from collector.logs import json_teller
-from collector.plans import root_plans
 from collector.spool import SpoolReader
 from collector.status import SOCKET_NAME, ask_status
+from collector.terminal import output_option, show
 from shared.encoding import digest_text
 from shared.errors import CarnetError, StateError
 
@@ -65,7 +64,7 @@ def once(config_path: Path, output: str) -> None:
         f"pending {report['spool']['pending']}, set aside {report['spool']['setAside']}"
     )
     show(output, found, text)
-    if not found["drained"]:
+    if not found["done"]:
         raise click.exceptions.Exit(_TRY_LATER)
 
 
@@ -166,10 +165,11 @@ def config() -> None:
 
 @config.command("check")
 @config_option
-def config_check(config_path: Path) -> None:
+@output_option
+def config_check(config_path: Path, output: str) -> None:
     """Say whether the configuration is right; changes nothing. Exits 78 with every key that is wrong."""
-    root_plans(read_config(config_path))
-    click.echo(f"{config_path} is right")
+    check(read_config(config_path))
+    show(output, {"ok": True}, f"{config_path} is right")
 
 
 @config.command("show")

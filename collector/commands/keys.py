@@ -16,7 +16,7 @@ from collector import enrol as protocol
 from collector import enrolment
 from collector.client import Client, ClientSettings
 from collector.clock import utcnow
-from collector.commands.terminal import output_option, show
+from collector.terminal import output_option, show
 from shared.encoding import b64encode
 from shared.errors import Code, ConfigError, UntrustedError
 from shared.keyfile import load_key, write_key

@@ -11,11 +11,11 @@ import click
 
 from collector.attest import shown
 from collector.capture import Broken, Captured, capture
-from collector.commands.terminal import output_option
 from collector.disclose import Level
 from collector.formats import FORMATS
 from collector.plans import loose_plan
 from collector.scan import scan
+from collector.terminal import output_option, plain
 from shared.errors import CarnetError, Code, MalformedError
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def preview(paths: tuple[Path, ...], level: str, artifact: bool, output: str) ->
             found = _preview(plan, relative, as_artifact=artifact)
             failed = failed or "error" in found
             shown_value = {"path": str(path), **found}
-            click.echo(json.dumps(shown_value, ensure_ascii=False) if output == "json" else _text(shown_value))
+            click.echo(json.dumps(shown_value) if output == "json" else plain(_text(shown_value)))
     if failed:
         raise click.exceptions.Exit(65)
 

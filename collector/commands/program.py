@@ -6,8 +6,8 @@ import click
 
 from collector.commands.daemon import config, once, run, status
 from collector.commands.keys import enrol, keygen
+from collector.commands.mending import spool
 from collector.commands.preview import formats, preview
-from collector.commands.spool import spool
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

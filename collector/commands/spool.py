@@ -10,9 +10,9 @@ import click
 
 from collector.clock import utcnow
 from collector.commands.daemon import config_option, read_config
-from collector.commands.terminal import output_option, show
 from collector.instance import SPOOL_NAME
 from collector.spool import Spool, SpoolReader, SpoolSettings, State
+from collector.terminal import output_option, show
 from shared.encoding import digest_text, format_time
 from shared.errors import Code, StateError
 
@@ -25,7 +25,8 @@ def spool() -> None:
     """Look into the queue, put back what was quarantined, or give up an entry for good."""
 
 
-def _path(config_path: Path) -> Path:
+def spool_path(config_path: Path) -> Path:
+    """Give the path of the configured spool; raises `StateError` where there is none yet."""
     config = read_config(config_path)
     path = config.state_dir / SPOOL_NAME
     if not path.exists():
@@ -58,7 +59,7 @@ def _row(one: Listed) -> dict[str, Any]:
 @output_option
 def spool_list(state: str | None, limit: int, after: int | None, config_path: Path, output: str) -> None:
     """List entries, oldest first."""
-    with SpoolReader.open_for_reading(_path(config_path)) as reader:
+    with SpoolReader.open_for_reading(spool_path(config_path)) as reader:
         rows = [_row(one) for one in reader.list(None if state is None else State(state), limit=limit, after=after)]
     lines = [f"{'SEQUENCE':>8}  {'STATE':11}  {'STORED':20}  {'FILE':40}  ANSWER"] if rows else ["no such entries"]
     for row in rows:
@@ -74,7 +75,7 @@ def spool_list(state: str | None, limit: int, after: int | None, config_path: Pa
 @output_option
 def spool_show(sequence: int, config_path: Path, output: str) -> None:
     """Show one entry with its exact envelope and the receipt that settled it."""
-    with SpoolReader.open_for_reading(_path(config_path)) as reader:
+    with SpoolReader.open_for_reading(spool_path(config_path)) as reader:
         found = reader.show(sequence)
     row = _row(found.entry)
     row["envelope"] = None if found.envelope is None else found.envelope.decode("ascii")
@@ -92,7 +93,7 @@ def spool_retry(sequence: int | None, everything: bool, config_path: Path, outpu
     if (sequence is None) != everything:
         msg = "give a SEQUENCE, or --all"
         raise click.UsageError(msg)
-    with Spool.open_for_change(_path(config_path), SpoolSettings()) as decisions:
+    with Spool.open_for_change(spool_path(config_path), SpoolSettings()) as decisions:
         count = decisions.retry(sequence)
     show(output, {"putBack": count}, f"put back: {count}")
 
@@ -105,7 +106,7 @@ def spool_retry(sequence: int | None, everything: bool, config_path: Path, outpu
 @output_option
 def spool_drop(sequence: int, reason: str, yes: bool, config_path: Path, output: str) -> None:  # noqa: FBT001
     """Give up an entry for good: it is never sent, and the receiver learns its number and the reason."""
-    path = _path(config_path)
+    path = spool_path(config_path)
     if not yes:
         click.confirm(f"Entry {sequence} will never be delivered. Drop it?", abort=True, err=True)
     with Spool.open_for_change(path, SpoolSettings()) as decisions:

@@ -17,10 +17,11 @@ _HALF, _WHOLE = 1 << 63, 1 << 64
 _MAX_TEXT = 1_000
 
 _UPSERT = """
-    INSERT INTO file (root, path, size, mtime_ns, ctime_ns, device, inode, sha256) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO file (root, path, size, mtime_ns, ctime_ns, device, inode, sha256, unknown_to)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (root, path) DO UPDATE SET size = excluded.size, mtime_ns = excluded.mtime_ns,
         ctime_ns = excluded.ctime_ns, device = excluded.device, inode = excluded.inode,
-        sha256 = excluded.sha256, there = 1
+        sha256 = excluded.sha256, there = 1, unknown_to = excluded.unknown_to
 """
 
 
@@ -47,7 +48,9 @@ def _unsigned(number: int) -> int:
     return number + _WHOLE if number < 0 else number
 
 
-def _row(file: FileSeen) -> tuple[str, bytes, int, int, int, int, int, bytes]:
+def _row(
+    file: FileSeen, unknown_to: str | None = None
+) -> tuple[str, bytes, int, int, int, int, int, bytes, str | None]:
     return (
         file.root,
         path_bytes(file.path),
@@ -57,12 +60,26 @@ def _row(file: FileSeen) -> tuple[str, bytes, int, int, int, int, int, bytes]:
         _signed(file.device),
         _signed(file.inode),
         file.sha256,
+        unknown_to,
     )
 
 
-def remember(connection: sqlite3.Connection, files: Sequence[FileSeen]) -> None:
-    """Keep how these files look, so that their content is not hashed again until that changes."""
-    connection.executemany(_UPSERT, map(_row, files))
+def remember(connection: sqlite3.Connection, files: Sequence[FileSeen], unknown_to: str | None) -> None:
+    """Keep how these files look, so that their content is not hashed again until that changes.
+
+    `unknown_to` is the version that knew no format for them; None where they were taken.
+    """
+    connection.executemany(_UPSERT, [_row(file, unknown_to) for file in files])
+
+
+def forget_unknown(connection: sqlite3.Connection, version: str) -> int:
+    """Forget the files that another version knew no format for, since this one may; gives how many."""
+    found = connection.execute(
+        "UPDATE file SET there = 0 WHERE there = 1 AND unknown_to != ? RETURNING number", (version,)
+    ).fetchall()
+    for (number,) in found:
+        drop_if_unused(connection, number)
+    return len(found)
 
 
 def remember_one(connection: sqlite3.Connection, file: FileSeen) -> int:

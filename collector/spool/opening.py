@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -178,7 +177,6 @@ def _check_owner(database: Database, path: Path, owner: Owner) -> None:
 
 
 def _unusable(path: Path, error: OSError) -> ConfigError | TryLaterError:
-    with suppress(OSError):
-        if place.disk_is_full(path.parent):
-            return TryLaterError(Code.UNAVAILABLE, f"the spool {path} cannot be opened: {error.strerror}", "make room")
+    if place.disk_is_full(path.parent):
+        return TryLaterError(Code.UNAVAILABLE, f"the spool {path} cannot be opened: {error.strerror}", "make room")
     return ConfigError(f"the spool {path} cannot be opened: {error.strerror}", "look at the folder's owner and mode")

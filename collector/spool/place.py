@@ -167,7 +167,10 @@ def sync_folder(folder: Path) -> None:
 
 def disk_is_full(folder: Path) -> bool:
     """Say whether the file system has no room or no names left for us."""
-    found = os.statvfs(folder)
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
     return found.f_bavail == 0 or (found.f_files > 0 and found.f_favail == 0)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from collector.spool import looking, memory, place, queue, sqlite
+from collector.spool import looking, memory, place, queue, schema, sqlite
 from collector.spool.errors import DamagedError
 from collector.spool.settings import SpoolSettings
 from collector.spool.sqlite import Database
@@ -34,7 +34,7 @@ class SpoolReader:
     def open_for_reading(cls, path: Path, settings: SpoolSettings | None = None) -> SpoolReader:
         """Open a spool to look at it; never creates or changes one; raises `StateError`, `ConfigError`."""
         settings = settings or SpoolSettings()
-        return SpoolReader(open_existing(path, settings, read_only=True), settings)
+        return SpoolReader(open_existing(path, settings, sqlite.Access.LOOK), settings)
 
     def __enter__(self) -> Self:
         return self
@@ -98,15 +98,15 @@ class SpoolReader:
         return False
 
 
-def open_existing(path: Path, settings: SpoolSettings, *, read_only: bool) -> Database:
+def open_existing(path: Path, settings: SpoolSettings, access: sqlite.Access) -> Database:
     """Open a spool that the daemon made; raises `StateError` where it is missing or damaged."""
     if not path.exists():
         raise StateError(Code.NOT_FOUND, f"there is no spool at {path}", "it is made when the collector first runs")
     try:
         place.check_file(path)
-        database = Database(path, settings, read_only=read_only)
+        database = Database(path, settings, access=access)
         try:
-            database.read(lambda c: c.execute("SELECT one FROM spool").fetchone())
+            database.read(schema.check_current)
         except BaseException:
             database.close()
             raise
@@ -114,6 +114,8 @@ def open_existing(path: Path, settings: SpoolSettings, *, read_only: bool) -> Da
         raise ConfigError(f"the spool {path} cannot be opened: {error.strerror}") from error
     except DamagedError as error:
         raise StateError(
-            Code.CONFLICT, f"the spool {path} is damaged: {error}", "start the collector: it moves the file aside"
+            Code.CONFLICT,
+            f"the spool {path} cannot be opened: {error}",
+            "start the collector: it brings it up to date, or moves it aside",
         ) from error
     return database

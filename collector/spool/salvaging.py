@@ -63,7 +63,7 @@ def read(damaged: Path) -> list[Salvaged]:
 
 def _play_journal(copy: Path) -> None:
     with suppress(dbapi.Error):
-        connection = sqlite.connect(copy, SpoolSettings(), read_only=True)
+        connection = sqlite.connect(copy, SpoolSettings(), sqlite.Access.LOOK)
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         finally:

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from shared.errors import Code, StateError
+
 APPLICATION_ID = 0x43524E54  # "CRNT"
 
 _FIRST = (
@@ -53,6 +55,7 @@ _FIRST = (
         inode INTEGER NOT NULL,
         sha256 BLOB NOT NULL,
         there INTEGER NOT NULL DEFAULT 1,
+        unknown_to TEXT,
         UNIQUE (root, path)
     ) STRICT""",
     """CREATE TABLE observation (
@@ -108,6 +111,17 @@ VERSION = len(STEPS)
 def version_of(connection: sqlite3.Connection) -> int:
     """Give the schema version that the file carries."""
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def check_current(connection: sqlite3.Connection) -> None:
+    """Refuse a file that is no spool, or one with another schema; raises `StateError`."""
+    application = connection.execute("PRAGMA application_id").fetchone()[0]
+    if application != APPLICATION_ID or version_of(connection) != VERSION:
+        raise StateError(
+            Code.CONFLICT,
+            "the file is no spool of this version",
+            "name the spool of a running collector, and use the version that runs it",
+        )
 
 
 def migrate(connection: sqlite3.Connection) -> None:

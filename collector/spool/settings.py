@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from shared.errors import ConfigError
+
+Journal: TypeAlias = Literal["rollback", "wal"]
 
 OLDEST_SQLITE = (3, 37, 0)
 """Knows STRICT tables."""
@@ -22,7 +24,7 @@ class SpoolSettings:
     """
 
     quota_bytes: int = 4 << 30
-    journal: Literal["rollback", "wal"] = "rollback"
+    journal: Journal = "rollback"
     ballast_bytes: int = 4 << 20
     busy_seconds: float = 30.0
 

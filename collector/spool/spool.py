@@ -18,7 +18,7 @@ from collector.spool.place import Ballast, Lock
 from collector.spool.reader import SpoolReader, open_existing
 from collector.spool.salvaging import Salvaged
 from collector.spool.settings import SpoolSettings
-from collector.spool.sqlite import Database
+from collector.spool.sqlite import Access, Database
 from collector.spool.values import Aside, Candidate, Entry, FileSeen, Put
 from shared.errors import Code, StateError
 
@@ -68,7 +68,7 @@ class Spool(SpoolReader):
 
         Raises `StateError` where there is none or it is damaged, and `ConfigError`.
         """
-        return cls(open_existing(path, settings, read_only=False), settings)
+        return cls(open_existing(path, settings, Access.CHANGE), settings)
 
     def close(self) -> None:
         """Close the file and let the next one in; a second time does nothing."""
@@ -111,10 +111,15 @@ class Spool(SpoolReader):
         """Give how all files of a root looked: path -> (size, mtime_ns, ctime_ns, device, inode)."""
         return self._database.read(lambda c: memory.seen_in(c, root))
 
-    def remember(self, files: Sequence[FileSeen]) -> None:
-        """Keep how files look whose content is known or of no format; in transactions of 1,000."""
+    def remember(self, files: Sequence[FileSeen], *, unknown_to: str | None = None) -> None:
+        """Keep how files look whose content is known, or of no format for a version; in transactions of 1,000."""
         for start in range(0, len(files), _PIECE):
-            self._database.write(partial(memory.remember, files=files[start : start + _PIECE]))
+            piece = files[start : start + _PIECE]
+            self._database.write(partial(memory.remember, files=piece, unknown_to=unknown_to))
+
+    def forget_unknown(self, version: str) -> int:
+        """Forget the files that another version knew no format for; gives how many."""
+        return self._database.write(lambda c: memory.forget_unknown(c, version))
 
     def forget(self, root: str, gone: Sequence[str]) -> None:
         """Forget files that are gone, and what was observed in them once its entry is pruned; 1,000 a transaction."""
@@ -127,7 +132,7 @@ class Spool(SpoolReader):
 
         def act(connection: Connection) -> None:
             memory.set_aside(connection, root, path, aside, now)
-            memory.remember(connection, [] if file is None else [file])
+            memory.remember(connection, [] if file is None else [file], None)
 
         self._database.write(act)
 
@@ -184,9 +189,9 @@ class Spool(SpoolReader):
     # --- keeping house ---
 
     def prune(self, *, now: datetime, keep_seconds: float = 14 * 86_400, keep_bytes: int = 1 << 30) -> int:
-        """Delete delivered entries that are older than this or beyond so many bytes, oldest first; how many.
+        """Delete delivered entries that are older than this or beyond so many bytes, oldest first.
 
-        Dropped entries lose their bytes after the same time and stay listed.
+        Dropped entries lose their bytes after the same time and stay listed. Gives how many gave up their bytes.
         """
         return self._pieces(lambda c: keeping.prune(c, now, keep_seconds, keep_bytes))
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 from collector.spool import place
 from collector.spool.errors import DamagedError, SpoolBroken, SpoolFull
-from collector.spool.settings import SpoolSettings, wal_is_sound
+from collector.spool.settings import Journal, SpoolSettings, wal_is_sound
 from collector.spool.values import Storage
 from shared.errors import CarnetError, Code, ConfigError, TryLaterError
 
@@ -28,7 +29,7 @@ else:
     except ImportError:
         import sqlite3 as dbapi
 
-__all__ = ["LIBRARY", "Database", "check", "connect", "dbapi", "primary", "storage"]
+__all__ = ["LIBRARY", "Access", "Database", "check", "connect", "dbapi", "primary", "storage"]
 
 T = TypeVar("T")
 
@@ -60,7 +61,15 @@ def _is_undecodable(error: dbapi.Error) -> bool:
     return isinstance(error, dbapi.OperationalError) and not hasattr(error, "sqlite_errorcode")
 
 
-def connect(path: Path, settings: SpoolSettings, *, read_only: bool = False) -> dbapi.Connection:
+class Access(Enum):
+    """Who opens the file: the daemon, which sets the journal mode; a command, which takes it as it is; or a look."""
+
+    OWN = auto()
+    CHANGE = auto()
+    LOOK = auto()
+
+
+def connect(path: Path, settings: SpoolSettings, access: Access) -> dbapi.Connection:
     """Open an existing file and set it up; raises what the database module raises, or `ConfigError` (R9)."""
     connection = dbapi.connect(
         f"{path.resolve().as_uri()}?mode=rw",
@@ -72,19 +81,17 @@ def connect(path: Path, settings: SpoolSettings, *, read_only: bool = False) -> 
     try:
         for pragma in _PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
-        if read_only:
+        if access is Access.LOOK:
             connection.execute("PRAGMA query_only = ON")
-            _check_wal(connection)
-        else:
-            _make_durable(connection, settings)
+        _make_durable(connection, settings.journal if access is Access.OWN else _journal_of(connection))
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _make_durable(connection: dbapi.Connection, settings: SpoolSettings) -> None:
-    journal, synchronous = _WANTED[settings.journal]
+def _make_durable(connection: dbapi.Connection, kind: Journal) -> None:
+    journal, synchronous = _WANTED[kind]
     connection.execute(f"PRAGMA journal_mode = {journal}")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     found = storage(connection)
@@ -96,13 +103,16 @@ def _make_durable(connection: dbapi.Connection, settings: SpoolSettings) -> None
         )
 
 
-def _check_wal(connection: dbapi.Connection) -> None:
-    # Also a connection that only reads takes part in checkpoints, which is where the WAL-reset bug is.
-    if storage(connection).journal == "wal" and not wal_is_sound(LIBRARY):
+def _journal_of(connection: dbapi.Connection) -> Journal:
+    if storage(connection).journal != "wal":
+        return "rollback"
+    # Also a connection that only looks takes part in checkpoints, which is where the WAL-reset bug is.
+    if not wal_is_sound(LIBRARY):
         raise ConfigError(
             f"the spool is in WAL mode, and SQLite {dbapi.sqlite_version} is not safe to open it with",
             "install pysqlite3 0.6.1 or newer, as the daemon has it",
         )
+    return "wal"
 
 
 def storage(connection: dbapi.Connection) -> Storage:
@@ -133,23 +143,23 @@ class Database:
         settings: SpoolSettings,
         *,
         ballast: place.Ballast | None = None,
-        read_only: bool = False,
+        access: Access = Access.OWN,
     ) -> None:
         """Open the file, which must exist; raises `DamagedError`, `ConfigError` or `TryLaterError`."""
         self._path = path
         self._settings = settings
         self._ballast = ballast
-        self._read_only = read_only
+        self._access = access
         self._lock = threading.RLock()
         self._failures = 0
         self._closed = False
         self._connection: dbapi.Connection | None = None
         try:
-            self._connection = connect(path, settings, read_only=read_only)
+            self._connection = connect(path, settings, access)
         except dbapi.Error as error:
             if primary(error) in (_CORRUPT, _NOTADB):
                 raise DamagedError(str(error)) from error
-            raise self._after(error) from error
+            self._fail(error)
 
     def write(self, act: Callable[[dbapi.Connection], T], *, urgent: bool = False) -> T:
         """Do something in one transaction; an urgent one may use up the ballast where the disk is full.
@@ -178,7 +188,7 @@ class Database:
             try:
                 check(self._ready())
             except dbapi.Error as error:
-                raise self._after(error) from error
+                self._fail(error)
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -193,10 +203,7 @@ class Database:
             result = act(connection)
             connection.execute("COMMIT")
         except dbapi.Error as error:
-            meant = self._after(error)
-            if meant is error:
-                raise
-            raise meant from error
+            self._fail(error)
         except DamagedError as error:
             raise self._damaged(error) from error
         except BaseException:
@@ -209,15 +216,22 @@ class Database:
             msg = "the spool is closed"
             raise ValueError(msg)
         if self._connection is None:
-            self._connection = connect(self._path, self._settings, read_only=self._read_only)
+            connection = connect(self._path, self._settings, self._access)
             try:
-                check(self._connection)
-            except DamagedError:
-                self._abandon()
+                check(connection)
+                if self._access is not Access.LOOK:
+                    connection.execute("UPDATE spool SET reopened = reopened + 1")
+            except BaseException:
+                connection.close()
                 raise
-            if not self._read_only:
-                self._connection.execute("UPDATE spool SET reopened = reopened + 1")
+            self._connection = connection
         return self._connection
+
+    def _fail(self, error: dbapi.Error) -> NoReturn:
+        meant = self._after(error)
+        if meant is error:
+            raise error
+        raise meant from error
 
     def _after(self, error: dbapi.Error) -> Exception:
         """End the transaction, and give the error that says what to do about this one."""
@@ -225,7 +239,7 @@ class Database:
         if code in (_CORRUPT, _NOTADB) or _is_undecodable(error):
             return self._damaged(error)
         if code == _FULL or (code in _FAILING and place.disk_is_full(self._path.parent)):
-            self._undo()
+            self._undo() if code == _FULL else self._abandon()
             return SpoolFull(f"the disk of the spool is full: {error}", "make room on it; the files wait")
         if code in (_BUSY, _LOCKED):
             self._undo()
@@ -245,7 +259,7 @@ class Database:
 
     def _damaged(self, error: Exception) -> CarnetError:
         self._abandon()
-        if not self._read_only:
+        if self._access is not Access.LOOK:
             with suppress(OSError):
                 place.suspect(self._path).touch(mode=0o600)
         return SpoolBroken(f"the spool is damaged: {error}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from receiver import clock, enrol, keys_at_hand
+from receiver import clock, enrol, keys_at_hand, lookup
 from receiver.app import read_master_key
 from receiver.commands import options
 from receiver.config import ReceiverConfig
@@ -88,6 +88,32 @@ def confirm(fingerprint: str, workspace: str | None, config: Path | None, data: 
         answer = enrol.confirm(store, signers, workspace_id, fingerprint, clock.utcnow(), os.urandom)
     fields = {"id": answer.collector_id, "status": answer.status}
     options.show({**fields}, f"{answer.collector_id} is {answer.status}", output)
+
+
+@collectors.command(name="list")
+@workspace_option
+@options.config_source
+@options.output
+def listed(workspace: str | None, config: Path | None, data: Path | None, output: str) -> None:
+    """List the newest 200 collectors, with the fingerprints of their keys."""
+    with opened(config, data) as (_, store):
+        found = lookup.collectors(store, chosen(store, workspace), lookup.MAX_LIMIT).items
+    items: list[JsonValue] = [
+        {
+            "id": one.collector.collector_id,
+            "name": one.collector.name,
+            "status": one.collector.status.value,
+            "keys": [key.key.public.key_id for key in one.keys],
+            "heardAt": None if one.heard_at is None else format_time(one.heard_at),
+        }
+        for one in found
+    ]
+    lines = [
+        f"{one.collector.collector_id}  {one.collector.status.value:8}  {one.collector.name}  "
+        + " ".join(key.key.public.key_id for key in one.keys)
+        for one in found
+    ]
+    options.show({"items": items}, "\n".join(lines or ["no collector yet: invite one"]), output)
 
 
 @contextmanager

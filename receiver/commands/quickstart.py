@@ -149,7 +149,7 @@ def _text(fields: JsonObject, folder: Embedded, *, first: bool) -> str:
             "",
             "Next, in another terminal, enrol a collector:",
             "",
-            f"  printf %s {say('enrolToken')} > enrol.token",
+            f"  (umask 077; printf %s {say('enrolToken')} > enrol.token)",
             f"  carnet-collector enrol --url {say('url')} --token-file enrol.token --receiver-key {say('rootKey')}{ca}",
             "",
             "Then look at what it delivered:",

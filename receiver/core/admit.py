@@ -7,7 +7,7 @@ known about the stream is `core.placing`'s business, so this runs before and out
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -167,10 +167,10 @@ def _check_limits(context: Context, limits: Limits) -> None:
         raise _outside_limits("environment", context.environment)
 
 
-def _covers(globs: Iterable[str], value: str | None, *, absent: bool) -> bool:
+def _covers(globs: Collection[str], value: str | None, *, absent: bool) -> bool:
     if value is None:
         return absent or "*" in globs
-    return any(fnmatchcase(value, glob) for glob in globs)
+    return "*" in globs or any(fnmatchcase(value, glob) for glob in globs)
 
 
 def _outside_limits(what: str, value: str | None) -> UntrustedError:

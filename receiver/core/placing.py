@@ -76,7 +76,7 @@ class Verdict:
 class Outcome:
     """What a batch leads to: a verdict per entry, places to write anew or to mark as stored, streams as they are now.
 
-    `streams` holds the streams whose state changed, `touched` every stream that a receipt must tell about.
+    `streams` holds the streams that changed or grew, `touched` every stream that a receipt must tell about.
     """
 
     verdicts: tuple[Verdict, ...]
@@ -125,10 +125,12 @@ class Desk:
             self._judge(one) if isinstance(one, Examined) else Verdict(one, Status.REFUSED, one.refusal)
             for one in entries
         )
+        # A place that is taken may fill a hole, which moves the mark of a stream that is otherwise as it was.
+        grown = {stream_id for stream_id, _ in self._new_places}
         changed = {
             stream_id: state
             for stream_id, state in self._streams.items()
-            if state != self._known.streams.get(stream_id)
+            if stream_id in grown or state != self._known.streams.get(stream_id)
         }
         return Outcome(verdicts, self._new_places, tuple(self._stored_places), changed, tuple(self._touched))
 

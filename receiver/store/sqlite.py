@@ -86,7 +86,7 @@ def prepare(connection: Driver, mode: Mode, *, read_only: bool) -> None:
     try:
         cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
         cursor.execute(f"PRAGMA journal_mode = {mode.journal}")
-        for name, value in _settings(mode, read_only=read_only).items():
+        for name, value in {**_SPEED, **_settings(mode, read_only=read_only)}.items():
             cursor.execute(f"PRAGMA {name} = {value}")
         check(connection, mode, read_only=read_only)
     finally:
@@ -163,6 +163,10 @@ def file_system_of(path: Path, mountinfo: str) -> str | None:
         if resolved.is_relative_to(point) and len(point.parts) >= best:
             best, kind = len(point.parts), after.split()[0]
     return kind
+
+
+_SPEED = {"cache_size": -32_768, "wal_autocheckpoint": 4000}
+"""Pages kept in memory (KiB), and pages written before a checkpoint: what no promise rests on, so not read back."""
 
 
 def _settings(mode: Mode, *, read_only: bool) -> dict[str, int]:

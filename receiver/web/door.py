@@ -10,6 +10,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from http import HTTPStatus
 
 from receiver.web.connections import Connections, Place
 from shared.encoding import compact
@@ -51,6 +52,7 @@ class Door:
         *,
         tls: ssl.SSLContext | None,
         handshake_seconds: float,
+        make_id: Callable[[], str],
     ) -> None:
         """Take a listening socket that does not block; it belongs to the door from now."""
         self._listener = listener
@@ -58,6 +60,7 @@ class Door:
         self._protocol = protocol
         self._tls = tls
         self._handshake_seconds = handshake_seconds
+        self._make_id = make_id
         self._letting_in: set[asyncio.Task[None]] = set()
         self._accepting: asyncio.Task[None] | None = None
 
@@ -90,14 +93,17 @@ class Door:
         place = self._connections.enter(peer)
         if place is None:
             if self._tls is None and len(self._letting_in) <= _MAX_PARTINGS:
-                await _part(connection, 503, Code.UNAVAILABLE, "too many connections", "close idle ones")
+                await _part(connection, self._problem(503, Code.UNAVAILABLE, "too many connections", "close idle ones"))
             connection.close()
             return
         inside = False
         try:
             async with asyncio.timeout(self._handshake_seconds):
                 if self._tls is not None and await _first_byte(connection) != _TLS_HANDSHAKE:
-                    await _part(connection, 400, Code.BAD_SYNTAX, "this port speaks HTTPS only", "use https://")
+                    await _part(
+                        connection,
+                        self._problem(400, Code.BAD_SYNTAX, "this port speaks HTTPS only", "use https://"),
+                    )
                     return
                 await asyncio.get_running_loop().connect_accepted_socket(
                     lambda: self._protocol(place), connection, ssl=self._tls
@@ -110,6 +116,17 @@ class Door:
             if not inside:
                 place.release()
                 connection.close()
+
+    def _problem(self, status: int, code: Code, detail: str, hint: str) -> Problem:
+        return Problem(
+            title=HTTPStatus(status).phrase,
+            status=status,
+            detail=detail,
+            code=code,
+            hint=hint,
+            request_id=self._make_id(),
+            error=detail,
+        )
 
 
 async def _first_byte(connection: socket.socket) -> bytes:
@@ -129,14 +146,12 @@ async def _first_byte(connection: socket.socket) -> bytes:
     return connection.recv(1, socket.MSG_PEEK)
 
 
-async def _part(connection: socket.socket, status: int, code: Code, detail: str, hint: str) -> None:
+async def _part(connection: socket.socket, problem: Problem) -> None:
     """Say in plain HTTP why, and close; the peer gets a moment to read it."""
-    title = "Service Unavailable" if code is Code.UNAVAILABLE else "Bad Request"
-    body = compact(
-        Problem(title=title, status=status, detail=detail, code=code, hint=hint, request_id="", error=detail).to_wire()
-    )
+    body = compact(problem.to_wire())
     head = (
-        f"HTTP/1.1 {status} {title}\r\nContent-Type: {PROBLEM_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        f"HTTP/1.1 {problem.status} {problem.title}\r\nContent-Type: {PROBLEM_TYPE}\r\n"
+        f"Content-Length: {len(body)}\r\nX-Request-Id: {problem.request_id}\r\n"
         "Retry-After: 1\r\nConnection: close\r\n\r\n"
     )
     loop = asyncio.get_running_loop()

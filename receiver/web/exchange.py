@@ -144,6 +144,8 @@ def _complete(request: web.Request, response: web.StreamResponse) -> None:
     if request.content.exception() is not None:
         # Where the next request begins is not known any more.
         response.force_close()
+    if request.app[SERVICES].guards.stopping:
+        response.force_close()
     response.headers["X-Request-Id"] = request[REQUEST_ID]
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)

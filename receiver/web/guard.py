@@ -7,6 +7,7 @@ outermost middleware (`began`), and so is the end of the answer (`ended`); in be
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import cast
@@ -128,6 +129,13 @@ class Guard(asyncio.Protocol):
     def ended(self) -> None:
         """The answer is out."""
         self._busy = False
+        if self._guards.stopping:
+            self.part()
+
+    def part(self) -> None:
+        """Close once what is buffered is sent, unless a request is in flight: then its end closes."""
+        if not self._busy and self._transport is not None:
+            self._transport.close()
 
     def abort(self, reason: str) -> None:
         """Close at once, without sending what is still buffered."""
@@ -146,11 +154,16 @@ class Guard(asyncio.Protocol):
 
 
 class Guards:
-    """Finds the guard of a request by the protocol that parsed it."""
+    """Finds the guard of a request by the protocol that parsed it, and ends all connections at a stop.
+
+    aiohttp's own shutdown throws away what still comes of a body, so requests in flight are waited for here, before it.
+    """
 
     def __init__(self) -> None:
         """Start with none."""
+        self.stopping = False
         self._by_protocol: dict[object, Guard] = {}
+        self._empty = asyncio.Event()
 
     def add(self, protocol: object, guard: Guard) -> None:
         """Know a connection from now."""
@@ -159,6 +172,20 @@ class Guards:
     def drop(self, protocol: object) -> None:
         """Forget a connection."""
         self._by_protocol.pop(protocol, None)
+        if not self._by_protocol:
+            self._empty.set()
+
+    async def drain(self, seconds: float) -> None:
+        """Close idle connections now, busy ones after their answer; returns when all are, or after so many seconds."""
+        self.stopping = True
+        self._empty.clear()
+        if not self._by_protocol:
+            return
+        for guard in list(self._by_protocol.values()):
+            guard.part()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
 
     def of(self, request: web.BaseRequest) -> Guard | None:
         """Find the guard of a request's connection; None once the connection is lost."""

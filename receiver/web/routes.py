@@ -54,7 +54,13 @@ ROUTES: web.AppKey[dict[web.AbstractRoute, Route]] = web.AppKey("routes", dict)
 
 def add_routes(app: web.Application, table: Iterable[Route]) -> None:
     """Add every row of a table to an application."""
-    app[ROUTES] = {app.router.add_route(row.method, row.path, row.handle): row for row in table}
+    app[ROUTES] = {
+        app.router.add_route(row.method, row.path, row.handle, expect_handler=_ask_later): row for row in table
+    }
+
+
+async def _ask_later(_request: web.Request) -> None:
+    """Send no `100 Continue` yet: a body is asked for where it is read, after its sender was let in."""
 
 
 def route_of(request: web.Request) -> Route | None:

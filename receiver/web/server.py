@@ -42,7 +42,12 @@ class Server:
 
         connections = Connections(settings.max_connections, settings.max_connections_per_peer, at_hand.metrics)
         self._door = Door(
-            self._listener, connections, protocol, tls=self._tls, handshake_seconds=settings.header_seconds
+            self._listener,
+            connections,
+            protocol,
+            tls=self._tls,
+            handshake_seconds=settings.header_seconds,
+            make_id=at_hand.new_request_id,
         )
         self._door.open()
 
@@ -50,4 +55,5 @@ class Server:
         """Accept no more, finish what is in flight within `stop_seconds`, close."""
         if self._door is not None:
             await self._door.close()
+        await self._services.guards.drain(self._services.settings.stop_seconds)
         await self._runner.cleanup()

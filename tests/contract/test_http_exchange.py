@@ -53,19 +53,19 @@ def desk_of(threads: int = 2, max_waiting: int = 2) -> Desk[str]:
 
 @asynccontextmanager
 async def served(
-    table: list[Route], ready: Callable[[Any], None] = always_ready, **settings: Any
+    table: list[Route], ready: Callable[[Any], None] = always_ready
 ) -> AsyncIterator[tuple[str, io.StringIO, Services]]:
     """Serve a table of routes on a free port; gives URL, log and services."""
     log = io.StringIO()
-    chosen = WebSettings(**settings)
+    settings = WebSettings()
     services = Services(
         desk=desk_of(),
         signers=no_signers,
         ready=ready,
-        settings=chosen,
+        settings=settings,
         metrics=Metrics(),
         journal=make_journal(log, clock.utcnow),
-        limits=RateLimits(clock.utcnow, chosen.max_failures_per_minute),
+        limits=RateLimits(clock.utcnow, settings.max_failures_per_minute),
         guards=Guards(),
         monotonic=clock.monotonic,
     )
@@ -111,13 +111,15 @@ async def test_a_database_that_fails_is_503_with_a_time_to_wait_and_counted() ->
         assert b"carnet_database_errors_total 1.0" in services.metrics.text()
 
 
-async def test_a_receiver_whose_database_is_not_ready_says_so() -> None:
+async def test_a_receiver_that_is_not_ready_says_so_and_says_why_in_its_log_alone() -> None:
     def not_migrated(_store: object) -> None:
         raise StateError(Code.CONFLICT, "the database has schema none", "run carnet-receiver migrate")
 
-    async with served(list(probes.ROUTES), not_migrated) as (url, _, _services):
+    async with served(list(probes.ROUTES), not_migrated) as (url, log, _services):
         status, body, _headers = await get(f"{url}/readyz")
-        assert (status, body["hint"]) == (409, "run carnet-receiver migrate")
+        assert (status, body["code"]) == (503, "unavailable")
+        assert "schema" not in json.dumps(body)
+        assert "run carnet-receiver migrate" in log.getvalue()
         async with aiohttp.ClientSession() as http, http.get(f"{url}/healthz") as answer:
             assert answer.status == 200
 

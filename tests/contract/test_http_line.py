@@ -3,18 +3,20 @@
 import gzip
 import os
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from backports import zstd
 
+from receiver import app, clock, enrol, keys_at_hand
 from receiver.core.tokens import Kind, Scope
 from shared import dsse
 from shared.dsse import parse
 from shared.encoding import b64decode, digest_text
 from shared.keyring import TrustedKeyring, open_keyring
 from shared.keys import key_from_spki
-from shared.predicates import Enrolment, Receipt
+from shared.predicates import Enrolment, Limits, Receipt
 from shared.wire import parse_answer, parse_enrol_answer, parse_keyring
 from tests.helpers import build
 from tests.helpers.receiving import Answer, Receiver, Sender, serving
@@ -72,6 +74,26 @@ async def test_an_invitation_without_approval_waits_for_a_person(receiver: Recei
     assert (first.status, again.status) == (202, 202)
     assert first.json == again.json == {"id": sender.id, "status": "pending"}
     assert (await sender.access()).status == 401
+
+
+async def test_a_collector_that_waits_may_ask_how_it_stands_after_its_invitation_has_expired(
+    receiver: Receiver,
+) -> None:
+    sender = Sender(receiver)
+    an_hour_ago = clock.utcnow() - timedelta(hours=1)
+    with receiver.store() as store:
+        workspace = receiver.names.workspace
+        names = ["ci-08", "ci-09"]
+        taken, missed = enrol.invite(
+            store, workspace, names, Limits(), approve=False, valid_minutes=15, now=an_hour_ago, random=os.urandom
+        )
+        signers = keys_at_hand.load(store, app.read_master_key(receiver.data.master_key), workspace)
+        request = sender.request(taken.token, "ci-08")
+        enrol.enrol(store, signers, taken.token, request, an_hour_ago, os.urandom)
+        assert (await sender.enrol(taken.token, "ci-08")).status == 202
+        enrol.confirm(store, signers, workspace, sender.key.public.key_id, clock.utcnow(), os.urandom)
+    assert (await sender.enrol(taken.token, "ci-08")).status == 201
+    assert (await Sender(receiver).enrol(missed.token, "ci-09")).status == 401
 
 
 async def test_an_invitation_serves_one_key(receiver: Receiver) -> None:

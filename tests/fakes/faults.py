@@ -13,6 +13,15 @@ from tests.fakes.receiver import Call, Fault, ReceiverSimulator
 from tests.helpers import build
 
 
+def nothing() -> Fault:
+    """Answer as one should."""
+
+    async def fault(call: Call) -> web.Response:
+        return call.honest()
+
+    return fault
+
+
 def refuse(
     status: int, body: bytes = b"", headers: dict[str, str] | None = None, content_type: str = wire.PROBLEM_TYPE
 ) -> Fault:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from collector import enrolment
 from collector.attest import Identity
-from collector.client import Client, ClientSettings
+from collector.client import Answer, Client, ClientSettings
 from collector.enrol import ask_keyring, enrol, pin
 from collector.queueing import Queue
 from collector.session import Session
@@ -48,6 +48,7 @@ class Line:
     identity: Identity
     signer: Ed25519Signer
     told: list[Told]
+    tried: list[float]
     _count: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def put(self, count: int, **overrides: object) -> list[str]:
@@ -151,17 +152,23 @@ async def enrolled_line(
         identity = Identity(enrolled.audience, enrolled.collector_id, "0.1.0", sha256(b"config"))
         spool = Spool.open(
             folder / "spool.sqlite",
-            SpoolSettings(ballast_bytes=4096),
+            SpoolSettings(ballast_bytes=4096, busy_seconds=0.1),
             collector_id=enrolled.collector_id,
             new_stream_id=chance.randbytes(16).hex(),
             now=time.utcnow(),
         )
         told: list[Told] = []
+        tried: list[float] = []
 
         def tell(event: str, **facts: object) -> None:
             told.append(Told(event, facts))
 
         try:
+
+            async def post(path: str, body: bytes, /) -> Answer:
+                tried.append(time.monotonic())
+                return await session.post(path, body)
+
             session = Session(client, signer, folder, enrolled, utcnow=time.utcnow, monotonic=time.monotonic)
             queue = Queue(spool, identity, signer, build.EPOCH, build.NOW, chance.randbytes, tell)
             shipper = Shipper(
@@ -169,7 +176,7 @@ async def enrolled_line(
                 own_keys=(signer.public,),
                 settings=settings or ShipSettings(),
                 store=queue,
-                post=session.post,
+                post=post,
                 around=Surroundings(
                     utcnow=time.utcnow,
                     monotonic=time.monotonic,
@@ -183,6 +190,6 @@ async def enrolled_line(
                 stop=asyncio.Event(),
                 wake=asyncio.Event(),
             )
-            yield Line(spool, queue, session, client, shipper, time, identity, signer, told)
+            yield Line(spool, queue, session, client, shipper, time, identity, signer, told, tried)
         finally:
             spool.close()

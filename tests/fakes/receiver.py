@@ -102,6 +102,7 @@ class ReceiverSimulator:
         self.keyring_version: int | None = None
         self.answer_headers: dict[str, str] = {}
         self._nonces: set[str] = set()
+        self._taken_up: set[str] = set()
         self._count = itertools.count(1)
         self._runner: web.AppRunner | None = None
         self.port = 0
@@ -236,6 +237,9 @@ class ReceiverSimulator:
             raise UntrustedError(Code.UNAUTHORIZED, "the request is for another invitation")
         collector_id = next((one for one, known in self.collectors.items() if known.key == key), None)
         if collector_id is None:
+            if token in self._taken_up:
+                raise StateError(Code.CONFLICT, "another key took this invitation up")
+            self._taken_up.add(token)
             collector_id = build.COLLECTOR_ID if not self.collectors else f"col_{len(self.collectors)}"
             self.collectors[collector_id] = Known(key, name)
         record = dsse.sign(

@@ -1,5 +1,6 @@
 """R12: what a refusal does to an entry, a batch and its neighbours: by receipt, by status, by silence."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -109,7 +110,7 @@ async def test_what_was_put_back_is_tried_again_after_a_minute_then_ever_more_ra
         await both.line.run_for(5 * 3_600)
 
         moments = [call.at for call in both.receiver.batch_calls()]
-        between = [round(later - before) for before, later in zip(moments, moments[1:], strict=False)]
+        between = [round(later - before) for before, later in itertools.pairwise(moments)]
         assert between[:8] == [60, 120, 240, 480, 960, 1_920, 3_600, 3_600]
         assert both.line.ids(State.PENDING) == [poison]
 

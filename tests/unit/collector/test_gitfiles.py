@@ -11,7 +11,8 @@ from typing import TypeAlias
 
 import pytest
 
-from collector.gitfiles import read_git, repository_of
+from collector.gitfiles import read_git
+from collector.remotes import repository_of
 
 pytestmark = pytest.mark.skipif(shutil.which("git") is None, reason="git makes the repositories of these tests")
 

@@ -81,7 +81,7 @@ def test_a_key_that_waits_for_a_person_signs_nothing() -> None:
     ids=["foreign workspace", "another collector's name", "no link after 0", "a link at 0"],
 )
 def test_what_verified_and_is_refused_still_names_its_place(changes: dict[str, object], code: Code) -> None:
-    examined = examine(Spool().entry(**changes), Spool().sender())
+    examined = examine(Spool().entry(None, **changes), Spool().sender())
     assert isinstance(examined, Examined)
     assert code_of(examined) is code
 

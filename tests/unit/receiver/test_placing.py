@@ -6,6 +6,7 @@ from receiver.core.admit import Examined, Unreadable, examine
 from receiver.core.placing import Desk, Known, Outcome, Place, Status, StreamState, spots_around
 from shared.dsse import Envelope
 from shared.errors import Code
+from shared.predicates import Limits
 from tests.helpers import build
 from tests.helpers.fleet import Spool
 
@@ -81,7 +82,7 @@ def test_what_is_stored_stays_a_duplicate_when_the_limits_have_narrowed_since() 
     spool = Spool()
     one = spool.envelope()
     known = after(NOTHING, judge(NOTHING, look(spool, one)))
-    narrowed = examine(one.to_bytes(), spool.sender(build.Limits(repositories=("other/*",))))
+    narrowed = examine(one.to_bytes(), spool.sender(Limits(repositories=("other/*",))))
     assert statuses(judge(known, [narrowed])) == [DUPLICATE]
 
 
@@ -143,7 +144,7 @@ def test_a_refused_entry_keeps_its_place_and_the_next_one_links_to_it() -> None:
 
 def test_a_refusal_is_not_remembered_the_same_entry_is_judged_anew() -> None:
     spool = Spool()
-    narrow = build.Limits(repositories=("other/*",))
+    narrow = Limits(repositories=("other/*",))
     one = spool.envelope()
     refused = judge(NOTHING, [examine(one.to_bytes(), spool.sender(narrow))])
     assert statuses(refused) == [(Status.REFUSED, Code.OUTSIDE_LIMITS)]
@@ -157,7 +158,7 @@ def test_a_refusal_is_not_remembered_the_same_entry_is_judged_anew() -> None:
 def test_refused_and_accepted_within_one_batch_leave_the_place_stored() -> None:
     spool = Spool()
     one = spool.envelope()
-    refused = examine(one.to_bytes(), spool.sender(build.Limits(repositories=("other/*",))))
+    refused = examine(one.to_bytes(), spool.sender(Limits(repositories=("other/*",))))
     outcome = judge(NOTHING, [refused, *look(spool, one)])
     assert outcome.new_places[STREAM, 0].stored
     assert outcome.stored_places == ()

@@ -28,11 +28,21 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def show(output: str, value: object, text: str) -> None:
-    """Print the value as one line of JSON, or the text."""
-    click.echo(json.dumps(value, ensure_ascii=False, sort_keys=True) if output == "json" else text)
+    """Print the value as one line of JSON, or the text.
+
+    What files and peers say of themselves cannot steer the terminal: control characters are written out.
+    """
+    click.echo(json.dumps(value, sort_keys=True) if output == "json" else plain(text))
 
 
-def run(command: click.Command, name: str) -> NoReturn:
+def plain(text: str) -> str:
+    """Write out what is not printable, line ends apart, and what is no Unicode: a file name may be neither."""
+    return "".join(
+        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def run_program(command: click.Command, name: str) -> NoReturn:
     """Run a command line to its end and exit; the one place of a program where any exception may end up."""
     try:
         status = command.main(prog_name=name, standalone_mode=False)

@@ -1,0 +1,73 @@
+"""`carnet`: what pipelines type. `carnet drop` hands reports to a collector with no token and no network."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from collector.pipeline.ci import Run, detect
+from collector.pipeline.dropping import drop
+from collector.terminal import output_option, run_program, show
+from shared.errors import ConfigError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="carnet", prog_name="carnet")
+def program() -> None:
+    """Hand the evidence of a pipeline to Carnet."""
+
+
+@program.command("drop")
+@click.argument("patterns", metavar="GLOB...", nargs=-1, required=True)
+@click.option(
+    "--inbox",
+    type=click.Path(path_type=Path),
+    envvar="CARNET_INBOX",
+    required=True,
+    show_envvar=True,
+    help="The folder that a collector watches.",
+)
+@click.option("--run", "run_id", help="The run, where the CI system does not say it.")
+@click.option("--job", help="The job, where the CI system does not say it.")
+@click.option("--allow-none", is_flag=True, help="Exit 0 where no file matches.")
+@output_option
+def drop_command(
+    patterns: tuple[str, ...],
+    inbox: Path,
+    run_id: str | None,
+    job: str | None,
+    allow_none: bool,  # noqa: FBT001 - click's way
+    output: str,
+) -> None:
+    """Copy reports into the inbox, with the run they belong to; exit 0 means that they are durable there.
+
+    Globs are relative to this folder, such as 'build/reports/**/*.xml'. Each file goes under a dot-name first and is
+    then renamed, so that the collector never sees a half one.
+    """
+    here = Path.cwd()
+    found = detect(os.environ) or Run("this environment")
+    said = replace(found, run=run_id or found.run, job=job or found.job)
+    reports = sorted({path for pattern in patterns for path in _matches(here, pattern)})
+    if not reports:
+        if allow_none:
+            show(output, {"files": []}, "no file matches; nothing was dropped")
+            return
+        raise ConfigError(f"no file matches {' '.join(patterns)}", "check the globs, or say --allow-none")
+    dropped = drop(inbox, said, here, reports)
+    text = f"dropped {len(dropped.files)} file(s) into {dropped.folder}"
+    show(output, {"folder": str(dropped.folder), "files": list(dropped.files)}, text)
+
+
+def _matches(here: Path, pattern: str) -> list[Path]:
+    if pattern.startswith("/") or ".." in Path(pattern).parts:
+        raise ConfigError(f"the pattern {pattern!r} leaves this folder", "run this in the job's folder")
+    return [path for path in here.glob(pattern) if path.is_file() and not path.is_symlink()]
+
+
+def main() -> NoReturn:
+    """Run the command line."""
+    run_program(program, "carnet")

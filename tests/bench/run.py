@@ -1,0 +1,42 @@
+"""`make bench`: the figures that docs/operations.md quotes, each taken of the real programs; never asserts.
+
+Ratios compare with what the same machine did in the same run, so they can be held against those of another one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from rich.console import Console
+
+from tests.bench import idle, ingest, intake, latency, memory
+from tests.bench.figures import FULL, QUICK, Figure, show
+
+MEASURES = {
+    "intake": intake.measure,
+    "ingest": ingest.measure,
+    "latency": latency.measure,
+    "memory": memory.measure,
+    "idle": idle.measure,
+}
+
+
+def main() -> int:
+    """Take the figures that were asked for, and print them as a table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=MEASURES, action="append", help="this one alone; may be given again")
+    parser.add_argument("--quick", action="store_true", help="smaller sizes and shorter waits, for a first look")
+    said = parser.parse_args()
+    sizes = QUICK if said.quick else FULL
+    console = Console(highlight=False, stderr=True)
+    taken: list[Figure] = []
+    for name in said.only or MEASURES:
+        with console.status(f"measuring {name}"):
+            taken += MEASURES[name](sizes)
+    show(taken)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
