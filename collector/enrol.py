@@ -6,6 +6,7 @@ invitation's token goes only into the Authorization header; nothing is written b
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from collector.client import Client
     from shared.keys import Signer
     from shared.predicates import Audience
+
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,500}", re.ASCII)
+"""What may stand behind `Bearer` (RFC 6750, 2.1); whatever else was answered gets into no header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,6 @@ async def refresh_keyring(client: Client, token: str, held: TrustedKeyring) -> t
 def parse_token(body: bytes) -> str:
     """Read the token out of the answer to an access request; raises `MalformedError` or `StateError`."""
     token = parse_object(body).get("token")
-    if not isinstance(token, str) or not token.isascii() or not token.isprintable():
+    if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise StateError(Code.NOT_FOUND, "the answer has no token", "something else may answer for the receiver")
     return token

@@ -8,10 +8,10 @@
 | field | |
 |---|---|
 | `carnet` | `attest/v1` |
-| `type` | a claim type of docs/policy.md, in either case |
+| `type` | a claim type of docs/formats.md, in either case |
 | `name` | 1 to 200 printable characters; policies select by it |
 | `passed` | true or false |
-| `evidence` | an object, may be left out; typed fields are those of docs/policy.md, others are free |
+| `evidence` | an object, may be left out; typed fields are those of docs/formats.md, others are free |
 | `subjects` | the artifacts it is about, may be left out; `sha256` in hex, `sha256:` in front is tolerated |
 
 Any other field at the top is refused. Basis is `declared`: the collector vouches for having seen the file,

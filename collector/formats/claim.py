@@ -1,7 +1,7 @@
 """What a file says, as a value: type, name, verdict and evidence of one claim; and a verdict's thresholds.
 
 Invariants: a claim is made once and never changed; its lists are already cut at the lengths of
-docs/policy.md, and a cut list `x` is always followed by `xOmitted`, the number of entries left out.
+docs/formats.md, and a cut list `x` is always followed by `xOmitted`, the number of entries left out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Severity(StrEnum):
 class Claim:
     """One claim read out of one file, before disclosure cuts it.
 
-    `name` comes from the tool or the format; `evidence` has the typed fields of docs/policy.md; `subjects`
+    `name` comes from the tool or the format; `evidence` has the typed fields of docs/formats.md; `subjects`
     are (name or None, SHA-256 as 64 lower-case hex digits) of artifacts that the claim is about, where the
     file says so.
     """

@@ -1,7 +1,7 @@
 """The evidence fields that exist, what each may hold, and from which disclosure level on it may leave.
 
 This is the allow-list of `collector.disclose`: a field that does not stand here never leaves. A format that
-adds a field adds a row, and says in docs/policy.md what the field means.
+adds a field adds a row, and says in docs/formats.md what the field means.
 """
 
 from __future__ import annotations

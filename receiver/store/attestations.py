@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, func, insert, select
+from sqlalchemy import Row, Select, func, select
 
 from receiver.core.placing import Status
+from receiver.store.bulk import insert_rows
 from receiver.store.engine import Tx
 from receiver.store.parts import Parts
 from receiver.store.schema import attestations, envelopes, micros, moment, subjects
@@ -99,26 +100,13 @@ def next_number(tx: Tx) -> int:
 
 def add(tx: Tx, workspace_id: str, new: Sequence[New]) -> None:
     """Store attestations; an id that is stored already is refused by the database."""
-    if not new:
-        return
-    tx.execute(insert(attestations), [_columns(workspace_id, one.row) for one in new])
-    tx.execute(
-        insert(envelopes),
-        [
-            {
-                "n": one.row.n,
-                "workspace_id": workspace_id,
-                "key_id": one.parts.key_id,
-                "payload": one.parts.payload,
-                "signature": one.parts.signature,
-            }
-            for one in new
-        ],
+    insert_rows(tx, attestations, [_columns(workspace_id, one.row) for one in new])
+    insert_rows(
+        tx,
+        envelopes,
+        [(one.row.n, workspace_id, one.parts.key_id, one.parts.payload, one.parts.signature) for one in new],
     )
-    tx.execute(
-        insert(subjects),
-        [{"workspace_id": workspace_id, "digest": digest, "n": one.row.n} for one in new for digest in one.digests],
-    )
+    insert_rows(tx, subjects, [(workspace_id, digest, one.row.n) for one in new for digest in one.digests])
 
 
 def get(tx: Tx, workspace_id: str, attestation_id: bytes) -> tuple[AttestationRow, Parts]:
@@ -210,32 +198,33 @@ def _with_parts() -> Select[Any]:
     )
 
 
-def _columns(workspace_id: str, row: AttestationRow) -> dict[str, object]:
-    return {
-        "n": row.n,
-        "workspace_id": workspace_id,
-        "id": row.id,
-        "collector_id": row.collector_id,
-        "stream_id": row.stream_id,
-        "sequence": row.sequence,
-        "status": row.status.value,
-        "code": None if row.code is None else row.code.value,
-        "received_at": micros(row.received_at),
-        "observed_at": micros(row.observed_at),
-        "observation_id": row.observation_id,
-        "repeat_of": row.repeat_of,
-        "type": row.type,
-        "name": row.name,
-        "basis": row.basis,
-        "passed": int(row.passed),
-        "repository": row.repository,
-        "commit": row.commit,
-        "branch": row.branch,
-        "pr_number": row.pr_number,
-        "run": row.run,
-        "service": row.service,
-        "environment": row.environment,
-    }
+def _columns(workspace_id: str, row: AttestationRow) -> tuple[object, ...]:
+    """The row in the order of the table's columns."""
+    return (
+        row.n,
+        workspace_id,
+        row.id,
+        row.collector_id,
+        row.stream_id,
+        row.sequence,
+        row.status.value,
+        None if row.code is None else row.code.value,
+        micros(row.received_at),
+        micros(row.observed_at),
+        row.observation_id,
+        row.repeat_of,
+        row.type,
+        row.name,
+        row.basis,
+        int(row.passed),
+        row.repository,
+        row.commit,
+        row.branch,
+        row.pr_number,
+        row.run,
+        row.service,
+        row.environment,
+    )
 
 
 def _read(row: Row[Any]) -> AttestationRow:

@@ -14,6 +14,7 @@ from receiver.store.engine import Tx
 from receiver.store.parts import parts_of
 from receiver.store.workspaces import Workspace
 from shared.statement import Statement
+from shared.stream import contiguous
 
 _FULL_COMMITS = frozenset({40, 64})
 _INDEXED = frozenset({"sha256", "gitCommit"})
@@ -42,11 +43,8 @@ def store(tx: Tx, workspace_id: str, before: Known, outcome: Outcome, now: datet
     """Store what was judged; gives every touched stream as it is now."""
     streams.add_places(tx, workspace_id, outcome.new_places)
     streams.mark_stored(tx, workspace_id, outcome.stored_places)
-    grown = {stream_id for stream_id, _ in outcome.new_places}
     changed = {
-        stream_id: replace(state, mark=streams.mark_from(tx, workspace_id, stream_id, state.mark))
-        if stream_id in grown
-        else state
+        stream_id: replace(state, mark=_mark(tx, workspace_id, stream_id, state.mark, outcome))
         for stream_id, state in outcome.streams.items()
     }
     streams.save(tx, workspace_id, before.streams, changed, now)
@@ -94,6 +92,13 @@ def row_of(n: int, entry: Examined, verdict: Verdict, received_at: datetime) -> 
         service=said.context.service,
         environment=said.context.environment,
     )
+
+
+def _mark(tx: Tx, workspace_id: str, stream_id: bytes, mark: int, outcome: Outcome) -> int:
+    """Move a mark over the places of this batch, then over those that were waiting behind them."""
+    new = [sequence for stream, sequence in outcome.new_places if stream == stream_id]
+    moved = contiguous(mark, new)
+    return moved if moved == mark else streams.mark_from(tx, workspace_id, stream_id, moved)
 
 
 def _new(n: int, verdict: Verdict, received_at: datetime) -> New:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Row, bindparam, insert, or_, select, update
 
 from receiver.core.placing import Place, Spot, StreamState
+from receiver.store.bulk import insert_rows
 from receiver.store.engine import Tx
 from receiver.store.parts import Parts
 from receiver.store.schema import heartbeats, micros, moment, places, streams
@@ -103,21 +104,11 @@ def known_places(tx: Tx, workspace_id: str, spots: Iterable[Spot]) -> dict[Spot,
 
 def add_places(tx: Tx, workspace_id: str, new: Mapping[Spot, Place]) -> None:
     """Take places; one that is taken already is refused by the database."""
-    if new:
-        tx.execute(
-            insert(places),
-            [
-                {
-                    "workspace_id": workspace_id,
-                    "stream_id": stream_id,
-                    "sequence": sequence,
-                    "id": place.id,
-                    "previous": place.previous,
-                    "stored": int(place.stored),
-                }
-                for (stream_id, sequence), place in new.items()
-            ],
-        )
+    rows = [
+        (workspace_id, stream_id, sequence, place.id, place.previous, int(place.stored))
+        for (stream_id, sequence), place in new.items()
+    ]
+    insert_rows(tx, places, rows)
 
 
 def mark_stored(tx: Tx, workspace_id: str, spots: Collection[Spot]) -> None:

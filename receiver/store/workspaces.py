@@ -81,11 +81,13 @@ def set_keyring_version(tx: Tx, workspace_id: str, version: int) -> None:
 
 def get(tx: Tx, workspace_id: str) -> Workspace:
     """Give a workspace; raises `StateError` (`not_found`)."""
-    row = tx.execute(select(workspaces).where(workspaces.c.workspace_id == workspace_id)).one_or_none()
-    named = receiver_id(tx)
-    if row is None or named is None:
+    named = select(instance.c.receiver_id).scalar_subquery().label("receiver_id")
+    row = tx.execute(select(workspaces, named).where(workspaces.c.workspace_id == workspace_id)).one_or_none()
+    if row is None:
         raise StateError(Code.NOT_FOUND, "there is no such workspace")
-    return Workspace(row.workspace_id, named, row.name, row.root_key, row.keyring_version, moment(row.created_at))
+    return Workspace(
+        row.workspace_id, row.receiver_id, row.name, row.root_key, row.keyring_version, moment(row.created_at)
+    )
 
 
 def all_ids(tx: Tx) -> list[str]:

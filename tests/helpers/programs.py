@@ -46,6 +46,8 @@ def running(words: list[str], log: Path) -> Iterator[subprocess.Popen[str]]:
             yield process
         finally:
             stop(process)
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def stop(process: subprocess.Popen[str]) -> int:

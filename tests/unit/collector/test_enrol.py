@@ -147,7 +147,11 @@ async def test_what_was_enrolled_is_kept_for_its_owner_alone_and_loads_as_it_was
     enrolment.save(tmp_path, found)
     assert enrolment.load(tmp_path) == found
     assert stat.S_IMODE((tmp_path / enrolment.FILE_NAME).stat().st_mode) == 0o600
-    assert [one.name for one in tmp_path.iterdir()] == [enrolment.FILE_NAME]
+    assert names_in(tmp_path) == [enrolment.FILE_NAME]
+
+
+def names_in(folder: Path) -> list[str]:
+    return [one.name for one in folder.iterdir()]
 
 
 def test_a_host_that_is_not_enrolled_has_nothing_to_load(tmp_path: Path) -> None:
