@@ -201,21 +201,33 @@ def load_config(path: Path, environment: Mapping[str, str]) -> Config:
     for name, keys in OVERRIDES.items():
         value = environment.get(ENVIRONMENT_PREFIX + name)
         if value is not None:
-            section = fields
+            section: object = fields
             for key in keys[:-1]:
-                section = section.setdefault(key, {})
-            section[keys[-1]] = value
+                section = section.setdefault(key, {}) if isinstance(section, dict) else None
+            if isinstance(section, dict):  # what is no section is told of below
+                section[keys[-1]] = value
     try:
         return Config.model_validate(fields)
     except ValidationError as error:
         raise ConfigError("; ".join(_problems(error)), f"correct {path}; docs/operations.md has every key") from None
 
 
+_WORDS = {
+    "extra_forbidden": "this key is not known",
+    "missing": "this key is needed",
+    "string_pattern_mismatch": "has a character that may not stand here; docs/operations.md says which may",
+}
+
+
 def _problems(error: ValidationError) -> list[str]:
     lines = []
-    for one in error.errors(include_url=False):
+    found = error.errors(include_url=False)
+    below = {one["loc"][:1] for one in found if len(one["loc"]) > 1}
+    for one in found:
+        if one["type"] == "too_short" and one["loc"] in below:
+            continue  # the list is empty only because of what is wrong within it
         key = ".".join(str(part) for part in one["loc"]) or "the file"
         given = "" if isinstance(one["input"], dict | list) else f" (given: {str(one['input'])[:100]!r})"
-        message = "this key is not known" if one["type"] == "extra_forbidden" else one["msg"]
+        message = _WORDS.get(one["type"], one["msg"])
         lines.append(f"{key}: {message.removeprefix('Value error, ')}{given}")
     return lines

@@ -89,6 +89,7 @@ class Daemon:
                 "known": taken.known,
                 "unknownFormat": taken.unknown_format,
                 "skipped": taken.skipped,
+                "scans": taken.scans,
                 "waiting": len(self.intake.candidates),
             },
             "shipped": {

@@ -53,6 +53,7 @@ class Taken:
     unknown_format: int = 0
     set_aside: int = 0
     skipped: int = 0
+    scans: int = 0
     no_room: str | None = None
     scanned_at: dict[str, float] = field(default_factory=dict)
     scan_errors: dict[str, str] = field(default_factory=dict)
@@ -162,6 +163,7 @@ class Intake:
                 raise
             except CarnetError as error:
                 self._not_scanned(name, str(error))
+        self.taken.scans += 1
         self._next_scan = self.sealing.monotonic() + self.scan_seconds
 
     def _scan(self, plan: RootPlan, stop: threading.Event) -> None:

@@ -115,14 +115,22 @@ async def _serve(plan: Plan, announce: Callable[[str], None], log: TextIO) -> No
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     journal = make_journal(log, clock.utcnow)
-    async with running(plan, journal) as url:
-        announce(url)
+    async with running(plan, journal) as found:
+        announce(found.url)
         await stop.wait()
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Where a receiver answers; `probes_url` is set where the probes have a port of their own."""
+
+    url: str
+    probes_url: str | None
+
+
 @asynccontextmanager
-async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[str]:
-    """Have a receiver running; gives its URL. On the way out, requests in flight are finished."""
+async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Running]:
+    """Have a receiver running. On the way out, requests in flight are finished."""
     tls = _tls_context(plan)
     master = read_master_key(plan.master_key_file)
     store = Store.open(plan.database_url)
@@ -154,15 +162,17 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[st
             monotonic=clock.monotonic,
         )
         table: Iterable[Route] = TABLE
+        probes_url = None
         if plan.metrics_address is not None:
             table = [route for route in TABLE if route not in probes.ROUTES]
             watched = _listen(plan.metrics_address)
+            probes_url = _url(plan.metrics_address, watched, None)
             servers.append(Server(make_application(services, probes.ROUTES), watched, None))
         listener = _listen(plan.address)
         servers.append(Server(make_application(services, table), listener, tls))
         for server in servers:
             await server.start()
-        yield _url(plan, listener)
+        yield Running(_url(plan.address, listener, tls), probes_url)
     finally:
         for server in reversed(servers):
             await server.stop()
@@ -208,7 +218,6 @@ def _tls_context(plan: Plan) -> ssl.SSLContext | None:
     return context
 
 
-def _url(plan: Plan, listener: socket.socket) -> str:
-    scheme = "http" if plan.tls_key_file is None else "https"
-    host = f"[{plan.address.host}]" if ":" in plan.address.host else plan.address.host
-    return f"{scheme}://{host}:{listener.getsockname()[1]}"
+def _url(address: Address, listener: socket.socket, tls: ssl.SSLContext | None) -> str:
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{'http' if tls is None else 'https'}://{host}:{listener.getsockname()[1]}"

@@ -17,8 +17,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from shared.errors import ConfigError
+
 VALID_DAYS = 397
 _BACKDATED = timedelta(minutes=5)
+_REPLACE = "delete ca.pem, server.pem and server.key: new ones are made, and clients need the new ca.pem"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,20 @@ def make_certificates(hosts: Sequence[str], now: datetime) -> Certificates:
         server.public_bytes(Encoding.PEM),
         server_key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
     )
+
+
+def check_certificate(pem: bytes, hosts: Sequence[str], now: datetime) -> None:
+    """Refuse a certificate that has expired or is good for other hosts; raises `ConfigError` with what is wrong."""
+    try:
+        found = x509.load_pem_x509_certificate(pem)
+        named = set(found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
+    except (ValueError, x509.ExtensionNotFound):
+        raise ConfigError("the server's certificate cannot be read", _REPLACE) from None
+    if not now < found.not_valid_after_utc:
+        raise ConfigError(f"the server's certificate expired at {found.not_valid_after_utc:%Y-%m-%d}", _REPLACE)
+    missing = [host for host in hosts if _name_of(host) not in named]
+    if missing:
+        raise ConfigError(f"the server's certificate is not for {', '.join(missing)}", _REPLACE)
 
 
 def _name_of(host: str) -> x509.GeneralName:

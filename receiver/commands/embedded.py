@@ -17,7 +17,7 @@ from nacl.pwhash import argon2id
 
 from receiver import access, enrol, setup
 from receiver.app import read_master_key
-from receiver.commands.authority import make_certificates
+from receiver.commands.authority import check_certificate, make_certificates
 from receiver.commands.options import CONFIG_NAME
 from receiver.core.tokens import Kind, Scope
 from receiver.store import workspaces
@@ -121,8 +121,12 @@ class Embedded:
             store.close()
 
     def make_tls(self, hosts: list[str], now: datetime) -> None:
-        """Make the certificates that are served on an address other than loopback; does nothing where they are."""
+        """Make the certificates that are served on an address other than loopback, unless good ones are there.
+
+        Raises `ConfigError` where those that are there have expired or are for other hosts.
+        """
         if self.certificate_key.exists():
+            check_certificate(self.certificate.read_bytes(), hosts, now)
             return
         made = make_certificates(hosts, now)
         _replace(self.authority, made.authority)

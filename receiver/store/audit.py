@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
 
 from receiver.core import trail
 from receiver.core.trail import Act
 from receiver.store.engine import Tx
 from receiver.store.schema import audit, micros, moment
 from shared.encoding import canonical, parse_object
+
+# Built once, since building a query takes several times as long as running it.
+_LAST = (
+    select(audit.c.number, audit.c.hash)
+    .where(audit.c.workspace_id == bindparam("its_workspace"))
+    .order_by(audit.c.number.desc())
+    .limit(1)
+)
+_INSERT = insert(audit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,24 +34,20 @@ class AuditRow:
 
 def add(tx: Tx, workspace_id: str, act: Act) -> None:
     """Append an act to the trail, chained to the last."""
-    last = tx.execute(
-        select(audit.c.number, audit.c.hash)
-        .where(audit.c.workspace_id == workspace_id)
-        .order_by(audit.c.number.desc())
-        .limit(1)
-    ).one_or_none()
+    last = tx.execute(_LAST, {"its_workspace": workspace_id}).one_or_none()
     number, before = (1, trail.FIRST) if last is None else (last.number + 1, last.hash)
     tx.execute(
-        insert(audit).values(
-            workspace_id=workspace_id,
-            number=number,
-            at=micros(act.at),
-            actor=act.actor,
-            origin=act.origin,
-            action=act.action,
-            detail=canonical(dict(act.detail)).decode(),
-            hash=trail.chain(workspace_id, number, before, act),
-        )
+        _INSERT,
+        {
+            "workspace_id": workspace_id,
+            "number": number,
+            "at": micros(act.at),
+            "actor": act.actor,
+            "origin": act.origin,
+            "action": act.action,
+            "detail": canonical(dict(act.detail)).decode(),
+            "hash": trail.chain(workspace_id, number, before, act),
+        },
     )
 
 

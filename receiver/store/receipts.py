@@ -7,11 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, bindparam, insert, select
 
 from receiver.store.engine import Tx
 from receiver.store.parts import Parts
 from receiver.store.schema import micros, moment, receipts
+
+# Built once, since building a query takes several times as long as running it.
+_FIND = select(receipts).where(
+    receipts.c.workspace_id == bindparam("its_workspace"),
+    receipts.c.collector_id == bindparam("its_collector"),
+    receipts.c.batch_id == bindparam("its_batch"),
+)
+_INSERT = insert(receipts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,31 +37,27 @@ class ReceiptRow:
 
 def find(tx: Tx, workspace_id: str, collector_id: str, batch_id: str) -> ReceiptRow | None:
     """Find what a batch was answered with."""
-    row = tx.execute(
-        select(receipts).where(
-            receipts.c.workspace_id == workspace_id,
-            receipts.c.collector_id == collector_id,
-            receipts.c.batch_id == batch_id,
-        )
-    ).one_or_none()
+    values = {"its_workspace": workspace_id, "its_collector": collector_id, "its_batch": batch_id}
+    row = tx.execute(_FIND, values).one_or_none()
     return None if row is None else _read(row)
 
 
 def add(tx: Tx, workspace_id: str, row: ReceiptRow) -> None:
     """Keep a receipt; a second one for the same batch id is refused by the database."""
     tx.execute(
-        insert(receipts).values(
-            workspace_id=workspace_id,
-            collector_id=row.collector_id,
-            batch_id=row.batch_id,
-            batch_digest=row.batch_digest,
-            id=row.id,
-            key_id=row.parts.key_id,
-            payload=row.parts.payload,
-            signature=row.parts.signature,
-            notes=row.notes,
-            received_at=micros(row.received_at),
-        )
+        _INSERT,
+        {
+            "workspace_id": workspace_id,
+            "collector_id": row.collector_id,
+            "batch_id": row.batch_id,
+            "batch_digest": row.batch_digest,
+            "id": row.id,
+            "key_id": row.parts.key_id,
+            "payload": row.parts.payload,
+            "signature": row.parts.signature,
+            "notes": row.notes,
+            "received_at": micros(row.received_at),
+        },
     )
 
 

@@ -18,6 +18,25 @@ from shared.stream import contiguous
 
 _RUN = 256
 
+# Asked for with every batch: built once, since building a query takes several times as long as running it.
+_STATES = select(streams).where(
+    streams.c.workspace_id == bindparam("its_workspace"),
+    streams.c.stream_id.in_(bindparam("its_streams", expanding=True)),
+)
+_HEARTBEAT = select(heartbeats).where(
+    heartbeats.c.workspace_id == bindparam("its_workspace"), heartbeats.c.stream_id == bindparam("its_stream")
+)
+_ABOVE = (
+    select(places.c.sequence)
+    .where(
+        places.c.workspace_id == bindparam("its_workspace"),
+        places.c.stream_id == bindparam("its_stream"),
+        places.c.sequence > bindparam("its_mark"),
+    )
+    .order_by(places.c.sequence)
+    .limit(_RUN)
+)
+
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatRow:
@@ -37,9 +56,7 @@ def states(tx: Tx, workspace_id: str, stream_ids: Collection[bytes]) -> dict[byt
     """Give what is known of some streams; unknown ones are left out."""
     if not stream_ids:
         return {}
-    found = tx.execute(
-        select(streams).where(streams.c.workspace_id == workspace_id, streams.c.stream_id.in_(stream_ids))
-    )
+    found = tx.execute(_STATES, {"its_workspace": workspace_id, "its_streams": list(stream_ids)})
     return {row.stream_id: _state(row) for row in found}
 
 
@@ -129,18 +146,8 @@ def mark_stored(tx: Tx, workspace_id: str, spots: Collection[Spot]) -> None:
 def mark_from(tx: Tx, workspace_id: str, stream_id: bytes, mark: int) -> int:
     """Move a contiguous mark over the places that are taken; reads no further than the next hole."""
     while True:
-        run = list(
-            tx.execute(
-                select(places.c.sequence)
-                .where(
-                    places.c.workspace_id == workspace_id,
-                    places.c.stream_id == stream_id,
-                    places.c.sequence > mark,
-                )
-                .order_by(places.c.sequence)
-                .limit(_RUN)
-            ).scalars()
-        )
+        values = {"its_workspace": workspace_id, "its_stream": stream_id, "its_mark": mark}
+        run = list(tx.execute(_ABOVE, values).scalars())
         moved = contiguous(mark, run)
         if moved - mark < _RUN:
             return moved
@@ -160,9 +167,7 @@ def all_places(tx: Tx, workspace_id: str, stream_id: bytes) -> Iterator[tuple[in
 
 def heartbeat(tx: Tx, workspace_id: str, stream_id: bytes) -> HeartbeatRow | None:
     """Give the latest heartbeat of a stream."""
-    row = tx.execute(
-        select(heartbeats).where(heartbeats.c.workspace_id == workspace_id, heartbeats.c.stream_id == stream_id)
-    ).one_or_none()
+    row = tx.execute(_HEARTBEAT, {"its_workspace": workspace_id, "its_stream": stream_id}).one_or_none()
     return None if row is None else _heartbeat(row)
 
 

@@ -14,7 +14,7 @@ from collector.formats.fields import COMMON, FIELDS
 PAGE = (Path(__file__).parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 
 
-def _rows(title: str, columns: str) -> set[tuple[str, ...]]:
+def _rows(title: str, columns: str) -> set[tuple[str, ...] | str]:
     section = PAGE.split(f"{title}\n", 1)[1].split("\n#", 1)[0]
     return set(re.findall(columns, section, re.MULTILINE))
 

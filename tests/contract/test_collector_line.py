@@ -50,7 +50,7 @@ def real_receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator
     try:
         said = json.loads(first_line(process))
         names = [f"ci-{number}" for number in range(INVITED)]
-        invite = [program, "collectors", "invite", "--approve", "--data", data, "--output", "json", *names]
+        invite = [str(program), "collectors", "invite", "--approve", "--data", str(data), "--output", "json", *names]
         invited = json.loads(subprocess.run(invite, stdout=subprocess.PIPE, check=True, timeout=START_SECONDS).stdout)
         yield (
             Handle(said["url"], one["token"], one["name"], said["rootKey"], 5_000 + number)

@@ -1,16 +1,20 @@
 """Every answer has its id and its headers; every error is one problem body that says what to do."""
 
 import gzip
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from backports import zstd
 
+from receiver import app, clock
 from receiver.core.tokens import Scope
+from receiver.web.journal import make_journal
 from receiver.web.settings import WebSettings
-from tests.helpers.receiving import Answer, Receiver, serving
+from tests.helpers.receiving import Answer, Receiver, quickstart_in, serving
 
 BATCHES = "/api/v1/collector/attestations"
 INVITATIONS = "/api/v1/collectors/invitations"
@@ -182,6 +186,19 @@ async def test_expect_100_continue_is_answered_only_after_the_sender_was_let_in(
     assert answer.status == 201
     refused = await receiver.post(INVITATIONS, b'{"names": ["a"]}', None, expect100=True)
     assert refused.status == 401
+
+
+async def test_the_probes_may_have_a_port_of_their_own(tmp_path: Path) -> None:
+    data, _, _ = quickstart_in(tmp_path / "apart")
+    anywhere = app.Address("127.0.0.1", 0)
+    plan = app.Plan(data.database_url, data.master_key, anywhere, metrics_address=anywhere)
+    async with app.running(plan, make_journal(io.StringIO(), clock.utcnow)) as found, aiohttp.ClientSession() as http:
+        statuses = []
+        for url in (found.url, found.probes_url):
+            for path in ("/healthz", "/readyz", "/metrics", "/api/v1/keyring"):
+                async with http.get(f"{url}{path}") as answer:
+                    statuses.append(answer.status)
+    assert statuses == [404, 404, 404, 401, 200, 200, 200, 404]
 
 
 async def test_the_probes_and_the_figures_need_no_token(receiver: Receiver, admin: str) -> None:

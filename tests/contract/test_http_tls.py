@@ -17,6 +17,7 @@ from receiver import app, clock
 from receiver.commands.authority import make_certificates
 from receiver.web.journal import make_journal
 from receiver.web.settings import WebSettings
+from shared.errors import ConfigError
 from tests.helpers.receiving import quickstart_in
 
 PATIENCE = 10.0
@@ -41,8 +42,8 @@ async def secured(tmp_path: Path) -> AsyncIterator[Secured]:
         data.certificate_key,
         settings=WebSettings(header_seconds=0.5),
     )
-    async with app.running(plan, make_journal(io.StringIO(), clock.utcnow)) as url:
-        yield Secured(url, int(url.rsplit(":", 1)[1]), data.authority)
+    async with app.running(plan, make_journal(io.StringIO(), clock.utcnow)) as running:
+        yield Secured(running.url, int(running.url.rsplit(":", 1)[1]), data.authority)
 
 
 async def get(url: str, context: ssl.SSLContext) -> aiohttp.ClientResponse:
@@ -96,6 +97,19 @@ async def test_a_client_that_never_shakes_hands_is_closed_and_slows_nobody(secur
         assert await reader.read() == b""
     writer.close()
     await writer.wait_closed()
+
+
+def test_certificates_that_are_there_are_kept_while_they_are_good(tmp_path: Path) -> None:
+    data, _, _ = quickstart_in(tmp_path / "data")
+    now = clock.utcnow()
+    data.make_tls(["receiver.example"], now)
+    first = data.authority.read_bytes()
+    data.make_tls(["receiver.example"], now + timedelta(days=300))
+    assert data.authority.read_bytes() == first
+    with pytest.raises(ConfigError, match=r"not for other\.example"):
+        data.make_tls(["other.example"], now)
+    with pytest.raises(ConfigError, match="expired at"):
+        data.make_tls(["receiver.example"], now + timedelta(days=400))
 
 
 def test_the_authority_signs_for_the_named_hosts_only_and_for_a_year() -> None:

@@ -9,7 +9,7 @@ from collector.ship import ShipSettings
 from collector.spool import State
 from shared.errors import HELD_CODES, REFUSED_CODES, Code
 from tests.fakes import faults
-from tests.fakes.faults import Fault
+from tests.fakes.receiver import Fault
 from tests.fakes.simulated import Pair, pair
 
 QUARANTINING = sorted(REFUSED_CODES - {Code.UNKNOWN_KEY})
@@ -249,6 +249,15 @@ async def test_a_damaged_entry_is_never_sent_and_its_neighbours_are(tmp_path: Pa
         assert len(sent) == 4
 
 
+async def test_entries_whose_bytes_changed_places_are_never_sent_though_each_verifies_by_itself(tmp_path: Path) -> None:
+    async with pair(tmp_path / "state") as both:
+        ids = both.line.put(4)
+        exchange_bytes(both, 1, 2)
+        await both.line.run_for(1)
+        assert both.line.ids(State.DELIVERED) == [ids[0], ids[3]]
+        assert both.line.reasons() == {ids[1]: "bad_signature", ids[2]: "bad_signature"}
+
+
 async def test_a_whole_head_of_damaged_entries_is_taken_out_and_what_stands_behind_is_sent(tmp_path: Path) -> None:
     async with pair(tmp_path / "state", ShipSettings(max_entries=2)) as both:
         ids = both.line.put(7)
@@ -272,6 +281,18 @@ async def test_an_entry_that_a_person_dropped_while_it_was_put_back_is_forgotten
         await both.line.run_for(3_600)
         assert len(both.line.time.waits) <= 3_600 / 96 + 3
         assert min(both.line.time.waits) > 1
+
+
+def exchange_bytes(both: Pair, one: int, other: int) -> None:
+    """Give each of two entries the envelope of the other one."""
+
+    def act(connection: object) -> None:
+        execute = connection.execute  # type: ignore[attr-defined]
+        found = [execute("SELECT bytes FROM envelope WHERE sequence = ?", (n,)).fetchone()[0] for n in (one, other)]
+        for sequence, data in zip((other, one), found, strict=True):
+            execute("UPDATE envelope SET bytes = ? WHERE sequence = ?", (data, sequence))
+
+    both.line.spool._database.write(act)  # noqa: SLF001 - no public way to damage a spool
 
 
 def flip_a_bit(both: Pair, sequence: int) -> None:

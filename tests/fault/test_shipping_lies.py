@@ -53,10 +53,7 @@ async def test_a_peer_that_always_lies_to_batches_never_gets_anything_settled(tm
 async def test_an_answer_to_a_heartbeat_that_is_no_receipt_for_it_is_no_sign_of_life(tmp_path: Path) -> None:
     async with pair(tmp_path / "state") as both:
         await both.line.run_for(1)
-        beats = [call for call in both.receiver.calls if call.is_beat]
-        recorded = beats[0]
         old = both.receiver.receipt(build.COLLECTOR_ID, "beat-1", ())
-        assert recorded
         both.receiver.always = faults.answer(b'{"receipt":' + old.to_bytes() + b"}")
         ids = both.line.put(2)
         await both.line.run_for(3_600)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from collector.ship import ShipSettings
-from collector.spool import SpoolSettings, State
-from collector.spool.sqlite import connect as connect_to
+from collector.spool import State
+from collector.spool.sqlite import dbapi
 from tests.fakes import faults
 from tests.fakes.simulated import Pair, pair
 
@@ -203,7 +203,7 @@ async def test_a_spool_that_another_program_locks_makes_the_shipper_wait_not_die
 def locked(path: Path) -> Iterator[None]:
     """Hold the spool's file as another program would that writes into it."""
     # By the library that the spool itself uses: locks of another one in this process would not count.
-    connection = connect_to(path, SpoolSettings())
+    connection = dbapi.connect(path, isolation_level=None)
     try:
         connection.execute("BEGIN EXCLUSIVE")
         yield

@@ -8,6 +8,7 @@ import pytest
 from collector.ship import ShipSettings
 from collector.spool import State
 from tests.fakes import faults
+from tests.fakes.receiver import Fault
 from tests.fakes.simulated import Pair, pair
 
 SHORT = ShipSettings(stop_seconds=0.2)
@@ -67,7 +68,7 @@ async def test_a_request_in_flight_that_nobody_answers_is_abandoned_and_counts_a
         pytest.param(faults.cut(), id="between two probes"),
     ],
 )
-async def test_a_stop_ends_each_wait_and_nothing_more_is_sent(tmp_path: Path, fault: faults.Fault) -> None:
+async def test_a_stop_ends_each_wait_and_nothing_more_is_sent(tmp_path: Path, fault: Fault) -> None:
     async with pair(tmp_path / "state") as both:
         await connect(both)
         ids = both.line.put(3)
@@ -131,7 +132,7 @@ async def test_one_pass_with_nothing_to_deliver_sends_a_heartbeat(tmp_path: Path
 )
 @pytest.mark.parametrize("at", [0, 1])
 async def test_one_pass_ends_and_says_so_where_the_receiver_does_not_take_everything(
-    tmp_path: Path, fault: faults.Fault, at: int
+    tmp_path: Path, fault: Fault, at: int
 ) -> None:
     async with pair(tmp_path / "state") as both:
         ids = both.line.put(150)

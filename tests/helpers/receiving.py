@@ -156,10 +156,10 @@ async def serving(folder: Path, settings: WebSettings | None = None) -> AsyncIte
     )
     log = io.StringIO()
     async with (
-        app.running(plan, make_journal(log, clock.utcnow)) as url,
+        app.running(plan, make_journal(log, clock.utcnow)) as running,
         aiohttp.ClientSession(auto_decompress=True) as http,
     ):
-        yield Receiver(url, names, secrets, data, http, log)
+        yield Receiver(running.url, names, secrets, data, http, log)
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import json
 import os
@@ -18,6 +19,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from collector.instance import SPOOL_NAME
+from collector.spool import Listed, SpoolReader, State
+from collector.status import SOCKET_NAME, ask_status
 from receiver import access, clock, lookup
 from receiver.commands.embedded import Embedded
 from receiver.core.tokens import Kind, Scope
@@ -199,10 +203,25 @@ class Rig:
         return json.loads(told)
 
     def status(self) -> dict[str, Any]:
-        return dict(self.ask("status"))
+        """What the running daemon answers on its socket."""
+        return dict(asyncio.run(ask_status(self.state / SOCKET_NAME)))
 
-    def spooled(self, *words: str) -> list[dict[str, Any]]:
-        return list(self.ask("spool", "list", "--limit", "10000", *words))
+    def spooled(self, state: State | None = None) -> list[Listed]:
+        """The entries of the spool, read beside the daemon or after it."""
+        with self.reader() as reader:
+            return reader.list(state, limit=1_000_000)
+
+    def aside(self) -> dict[str, str]:
+        """Path and reason of each file that was set aside."""
+        with self.reader() as reader:
+            return {one.path: one.aside.reason for one in reader.asides()}
+
+    def pending(self) -> int:
+        with self.reader() as reader:
+            return reader.stats(clock.utcnow()).pending
+
+    def reader(self) -> SpoolReader:
+        return SpoolReader.open_for_reading(self.state / SPOOL_NAME)
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
         """What the collector logged; a line that a kill cut short is left out."""

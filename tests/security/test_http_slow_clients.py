@@ -21,7 +21,7 @@ SMALL = WebSettings(
     header_seconds=0.3,
     body_idle_seconds=0.3,
     request_seconds=1.0,
-    keep_alive_seconds=0.4,
+    keep_alive_seconds=1.0,
     max_connections=6,
     max_connections_per_peer=4,
 )
@@ -149,15 +149,18 @@ async def test_a_body_that_trickles_is_ended_by_the_limit_on_the_whole_request(
     assert answer.startswith(b"HTTP/1.1 408")
 
 
-async def test_a_peer_over_its_connections_is_told_so_and_its_others_go_on(receiver: Receiver, lines: Lines) -> None:
-    held = [await lines.to(receiver) for _ in range(4)]
-    reader, _ = await lines.to(receiver)
-    answer = await answer_of(reader)
-    assert answer.startswith(b"HTTP/1.1 503")
-    assert b"Retry-After: 1" in answer
-    first_reader, first_writer = held[0]
-    first_writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert (await answer_of(first_reader)).startswith(b"HTTP/1.1 200")
+async def test_a_peer_over_its_connections_is_told_so_and_its_others_go_on(tmp_path: Path, lines: Lines) -> None:
+    settings = WebSettings(max_connections=6, max_connections_per_peer=4)
+    async with serving(tmp_path / "data", settings) as receiver:
+        held = [await lines.to(receiver) for _ in range(4)]
+        reader, _ = await lines.to(receiver)
+        answer = await answer_of(reader)
+        assert answer.startswith(b"HTTP/1.1 503")
+        assert b"Retry-After: 1" in answer
+        first_reader, first_writer = held[0]
+        first_writer.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert (await answer_of(first_reader)).startswith(b"HTTP/1.1 200")
+        await lines.hang_up()
 
 
 async def test_places_are_given_back_when_connections_end(receiver: Receiver, lines: Lines) -> None:

@@ -1,0 +1,156 @@
+"""The fault scenarios over both real programs: run at CI size by the tests, at long size by `make fault`."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from collector.spool import State
+from tests.fakes.proxy import Proxy
+from tests.fault.oracle import Oracle, Verdict
+from tests.helpers.rig import Rig, eventually, rig
+
+DRAIN_SECONDS = 60.0
+RESTART_SECONDS = 30.0
+STOP_SECONDS = 2.0
+STOP_MARGIN_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Survived:
+    """What is left after the kills."""
+
+    verdict: Verdict
+    fsck: int
+    holes: int
+    first_delivery_seconds: float
+    kills: int
+
+    @property
+    def good(self) -> bool:
+        return self.verdict.clean and not self.fsck and not self.holes and self.first_delivery_seconds <= RESTART_SECONDS
+
+    def __str__(self) -> str:
+        return (
+            f"{self.verdict}, fsck {self.fsck}, holes {self.holes}, {self.kills} kills, "
+            f"restart to first delivery {self.first_delivery_seconds:.1f} s"
+        )
+
+
+def kill_and_restart(folder: Path, *, attestations: int, kills: int, seed: int) -> Survived:
+    """R1: kill -9 of collector and of receiver at random moments while files arrive; then judge."""
+    chance, oracle = random.Random(seed), Oracle()  # noqa: S311 - the same in every run
+    small = {"max_entries": 25, "heartbeat_seconds": 0.3}
+    with rig(folder, ship=small) as one:
+        one.start_receiver()
+        one.start_collector()
+        with _writing(one, oracle, attestations, per_second=attestations / kills) as written:
+            for _ in range(kills):
+                threading.Event().wait(chance.uniform(0.05, 1.5))
+                if chance.random() < 0.5:  # noqa: PLR2004
+                    one.kill(one.collector)
+                    one.start_collector(wait=False)
+                else:
+                    one.kill(one.receiver)
+                    one.start_receiver()
+            written.set()
+        one.kill(one.collector)
+        one.kill(one.receiver)
+        began = time.monotonic()
+        _drop(one, oracle)
+        one.start_receiver()
+        before = one.count()
+        one.start_collector()
+        eventually("something is delivered after the restart", lambda: one.count() > before, RESTART_SECONDS)
+        first = time.monotonic() - began
+        eventually("all is delivered", lambda: one.count() >= len(oracle.promised), DRAIN_SECONDS + attestations / 50)
+        eventually("all is settled", lambda: one.pending() == 0)
+        assert one.stop_collector() == 0
+        assert one.stop_receiver() == 0
+        return Survived(_judge(one, oracle), len(one.fsck(ok=(0, 65))), _holes(one), first, kills + 2)
+
+
+def _judge(one: Rig, oracle: Oracle) -> Verdict:
+    with one.reader() as reader:
+        rows = reader.list(State.DELIVERED, limit=1_000_000)
+        spooled = {row.id: reader.show(row.sequence).envelope or b"" for row in rows}
+    return oracle.judge(one.envelopes(), spooled, one.key)
+
+
+def _holes(one: Rig) -> int:
+    sequences = {row.sequence for row in one.spooled()}
+    return max(sequences, default=-1) + 1 - len(sequences)
+
+
+def _drop(one: Rig, oracle: Oracle) -> None:
+    name, content = oracle.report()
+    one.drop(name, content)
+    oracle.promise(name, content)
+
+
+@contextmanager
+def _writing(one: Rig, oracle: Oracle, count: int, per_second: float) -> Iterator[threading.Event]:
+    """Write reports beside whatever happens in the block; in a hurry once the event is set, and all by the end."""
+    hurry = threading.Event()
+
+    def write() -> None:
+        for number in range(1, count):
+            _drop(one, oracle)
+            if not hurry.is_set() and number % 10 == 0:
+                hurry.wait(10 / per_second)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        yield hurry
+    finally:
+        hurry.set()
+        writer.join()
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """How a daemon that was told to stop ended."""
+
+    moment: str
+    exit_status: int
+    seconds: float
+    settled: int
+    receipted: int
+
+    @property
+    def good(self) -> bool:
+        return (
+            self.exit_status == 0
+            and self.seconds <= STOP_SECONDS + STOP_MARGIN_SECONDS
+            and self.settled <= self.receipted
+        )
+
+
+def stop_at(folder: Path, *, receiver: str, after: float, reports: int = 60) -> Stopped:
+    """R6: SIGTERM so many seconds into the intake, with a receiver that is `alive`, `dead`, or `slow` to answer."""
+    oracle = Oracle()
+    with rig(folder, ship={"max_entries": 10, "stop_seconds": STOP_SECONDS}) as one:
+        one.start_receiver()
+        with Proxy(one.port) as proxy:
+            one.write_config(proxy.url)
+            for _ in range(reports):
+                _drop(one, oracle)
+            if receiver == "dead":
+                proxy.dead.set()
+            elif receiver == "slow":
+                proxy.answers.clear()
+            one.start_collector()
+            if receiver == "slow":
+                eventually("a request is in flight", proxy.asked.is_set)
+            threading.Event().wait(after)
+            began = time.monotonic()
+            status = one.stop_collector()
+            seconds = time.monotonic() - began
+        settled = len(one.spooled(State.DELIVERED)) + len(one.spooled(State.QUARANTINED))
+        return Stopped(f"{receiver} after {after:.2f} s", status, seconds, settled, one.count())
