@@ -50,14 +50,20 @@ def kill_and_restart(folder: Path, *, attestations: int, kills: int, seed: int) 
         one.start_receiver()
         one.start_collector()
         with _writing(one, oracle, attestations, per_second=attestations / kills) as written:
+            starts = 1
             for _ in range(kills):
-                threading.Event().wait(chance.uniform(0.05, 1.5))
+                # While the one starts, the other works, or is killed as well.
                 if chance.random() < 0.5:  # noqa: PLR2004
+                    eventually("the collector is up", lambda least=starts: one.starts >= least)
+                    threading.Event().wait(chance.uniform(0.0, 1.0))
                     one.kill(one.collector)
+                    starts = one.starts + 1
                     one.start_collector(wait=False)
                 else:
+                    eventually("the receiver is up", one.serves)
+                    threading.Event().wait(chance.uniform(0.0, 1.0))
                     one.kill(one.receiver)
-                    one.start_receiver()
+                    one.start_receiver(wait=False)
             written.set()
         one.kill(one.collector)
         one.kill(one.receiver)

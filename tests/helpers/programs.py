@@ -64,9 +64,13 @@ def stop(process: subprocess.Popen[str]) -> int:
 @contextlib.contextmanager
 def receiver(data: Path, log: Path, *, port: int = 0) -> Iterator[Receiver]:
     """Run `carnet-receiver quickstart`, and wait until it said where it serves."""
-    words = [command("carnet-receiver"), "quickstart", "--data", str(data), "--port", str(port), "--json"]
-    with running(words, log) as process:
+    with running(receiver_words(data, port), log) as process:
         yield Receiver(process, json.loads(_first_line(process, log)))
+
+
+def receiver_words(data: Path, port: int) -> list[str]:
+    """The command line of a receiver on a directory; port 0 takes a free one."""
+    return [command("carnet-receiver"), "quickstart", "--data", str(data), "--port", str(port), "--json"]
 
 
 def _first_line(process: subprocess.Popen[str], log: Path) -> str:

@@ -11,11 +11,11 @@ import socket
 import subprocess
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -114,13 +114,25 @@ class Rig:
 
     # --- the programs ---
 
-    def start_receiver(self) -> None:
-        """Start the receiver, on the port of its first start."""
+    def start_receiver(self, *, wait: bool = True) -> None:
+        """Start the receiver, by default until it serves; on the port of its first start."""
         data, log = self.folder / "r", self.receiver_log
-        running = programs.receiver(data, log, port=self.port)
-        found = self._stack.enter_context(running)
+        if not wait:
+            words = programs.receiver_words(data, self.free_port())
+            self.receiver = self._stack.enter_context(programs.running(words, log))
+            self.url = f"http://127.0.0.1:{self.port}"
+            return
+        found = self._stack.enter_context(programs.receiver(data, log, port=self.port))
         self.receiver, self.url = found.process, found.url
         self.port = int(found.url.rsplit(":", 1)[1])
+
+    def serves(self) -> bool:
+        """Say whether the receiver answers."""
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=2) as answer:  # noqa: S310 - our own receiver
+                return bool(answer.status == HTTPStatus.OK)
+        except OSError:
+            return False
 
     def write_config(self, url: str | None = None) -> None:
         """Write the collector's configuration, with waits that suit a test."""
@@ -151,14 +163,15 @@ class Rig:
         """Start the daemon, by default until it answers on its socket."""
         if not self.config.exists():
             self.write_config()
-        before = self.started
+        before = self.starts
         words = [programs.command("carnet-collector"), "run", "--config", str(self.config)]
         self.collector = self._stack.enter_context(programs.running(words, self.collector_log))
         if wait:
-            eventually("the collector started", lambda: self.started > before or self._collector_died())
+            eventually("the collector started", lambda: self.starts > before or self._collector_died())
 
     @property
-    def started(self) -> int:
+    def starts(self) -> int:
+        """How often the daemon said that it started."""
         return len(self.events("started"))
 
     def _collector_died(self) -> bool:
