@@ -1,7 +1,8 @@
 """What a receipt proves about the batch in flight: which entries are delivered, which quarantined, which still wait.
 
 Pure. Invariants: nothing is believed before its signature verified under the keyring whose root is pinned; a receipt
-that does not list exactly the entries of the batch in flight settles nothing; `unknown_key` stays pending.
+that does not list exactly the entries of the batch in flight settles nothing; `unknown_key`, and a refusal for a reason
+that is not known here, stay pending.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared import dsse
 from shared.encoding import digest_text, parse_digest, sha256
-from shared.errors import HELD_CODES, REFUSED_CODES, Code, UntrustedError
+from shared.errors import REFUSED_CODES, Code, UntrustedError
 from shared.predicates import Receipt
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from shared.keyring import TrustedKeyring
     from shared.predicates import ReceiptEntry, Request, StreamMark
+
+_QUARANTINING = REFUSED_CODES - {Code.UNKNOWN_KEY}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +79,13 @@ def check_receipt(
         if not _names(entry, mine):
             raise _not_ours(f"the receipt names something else than entry {mine.sequence}")
         if entry.status != "refused":
-            if entry.status == "held" and entry.code not in HELD_CODES:
-                raise _not_ours(f"entry {mine.sequence} is held for no known reason")
+            # Stored and receipted, whatever holds it: a newer receiver may know more reasons than this program.
             delivered.append(mine.sequence)
-        elif entry.code == Code.UNKNOWN_KEY:
-            waiting.append(mine.sequence)
-        elif entry.code in REFUSED_CODES:
+        elif entry.code in _QUARANTINING:
             quarantined.append((mine.sequence, str(entry.code)))
         else:
-            raise _not_ours(f"entry {mine.sequence} is refused for no known reason")
+            # `unknown_key`, or a reason that this program does not know: it keeps the entry, and its neighbours go on.
+            waiting.append(mine.sequence)
     return Settlement(
         receipt_id=read.verified.id,
         receipt=raw,

@@ -32,13 +32,13 @@ class TrustedKeyring:
         return self.content.audience
 
     def key(self, key_id: str) -> tuple[PublicKey, RoleKey]:
-        """Find a key by its id; raises `UntrustedError` (`unknown_key`)."""
+        """Find a key by its id; raises `UntrustedError` (`unknown_key`) for one that is not there, or was revoked."""
         for row in self.content.keys:
-            if row.key_id == key_id:
+            if row.key_id == key_id and key_id not in self.content.revocations:
                 return key_from_spki(b64decode(row.public_key)), row
         raise UntrustedError(
             Code.UNKNOWN_KEY,
-            f"version {self.content.version} of the keyring has no key {key_id}",
+            f"version {self.content.version} of the keyring has no good key {key_id}",
             "fetch the newest keyring",
         )
 

@@ -65,7 +65,9 @@ def _contents(one: Rig) -> Counter[str]:
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
     folder = tmp_path_factory.mktemp("l")
     with rig(
-        folder, root={"artifacts": ["dist/**"], "exclude": ["private/**"]}, more='[roots.speaks_for]\nrepositories=["acme/*"]'
+        folder,
+        root={"artifacts": ["dist/**"], "exclude": ["private/**"]},
+        more='[roots.speaks_for]\nrepositories=["acme/*"]',
     ) as one:
         one.start_receiver()
         with Proxy(one.port) as proxy:
@@ -135,7 +137,13 @@ def _same_again(one: Rig, found: Seen) -> None:
 
 def _context(run: str) -> str:
     return reports.context(
-        repository="acme/checkout", commit=COMMIT, branch=f"feature/{CANARY}", prNumber=7, run=run, job="unit", reports=3
+        repository="acme/checkout",
+        commit=COMMIT,
+        branch=f"feature/{CANARY}",
+        prNumber=7,
+        run=run,
+        job="unit",
+        reports=3,
     )
 
 

@@ -207,14 +207,6 @@ LIES = (
         "signed before its key was valid",
         lambda sim, call, _: _receipt(sim, call, received_at=build.NOW.replace(year=2001)),
     ),
-    Lie(
-        "refused for no known reason",
-        lambda sim, call, _: _receipt(sim, call, entries=_entries(call, "refused", "we_do_not_like_it")),
-    ),
-    Lie(
-        "held for no known reason",
-        lambda sim, call, _: _receipt(sim, call, entries=_entries(call, "held", "we_do_not_like_it")),
-    ),
     Lie("a critical field that nobody knows", lambda sim, call, _: _receipt(sim, call, crit=("notAll",))),
     Lie("an old receipt", _replayed),
     Lie(

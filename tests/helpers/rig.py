@@ -51,7 +51,9 @@ def _template() -> tuple[str, str]:
     """A receiver's and an enrolled collector's folder, made once a process; the tests work on copies."""
     place = Path(tempfile.mkdtemp(prefix="carnet-rig-"))
     with programs.receiver(place / "receiver", place / "receiver.log") as receiver:
-        made = json.loads(programs.call("carnet-collector", "keygen", "--state-dir", str(place / "s"), "--output", "json"))
+        made = json.loads(
+            programs.call("carnet-collector", "keygen", "--state-dir", str(place / "s"), "--output", "json")
+        )
         programs.enrol(receiver, place / "s", "rig")
     return str(place), str(made["publicKey"])
 
@@ -315,6 +317,10 @@ class Rig:
                 cursor = page.next_cursor
                 if cursor is None:
                     return found[::-1]
+
+    def ids(self) -> set[bytes]:
+        """The ids of all attestations that the receiver holds."""
+        return {dsse.parse(raw).id for raw in self.envelopes()}
 
     def count(self) -> int:
         """How many attestations the receiver has."""

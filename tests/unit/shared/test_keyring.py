@@ -240,6 +240,15 @@ def test_the_next_version_is_taken_and_the_same_one_is_no_news() -> None:
     assert third.content.version == 3
 
 
+def test_a_key_that_the_keyring_calls_revoked_signs_nothing() -> None:
+    key = build.receipt_signer()
+    revoking = build.keyring(revocations=(key.public.key_id,))
+    held = open_keyring(revoking, build.root_signer().public)
+    with pytest.raises(UntrustedError, match="no good key") as caught:
+        held.verify(build.receipt_for(build.collected_run(1)))
+    assert caught.value.code is Code.UNKNOWN_KEY
+
+
 def test_a_key_that_the_next_version_leaves_out_signs_nothing_any_more() -> None:
     first = held()
     second = newer_keyring(first, build.keyring(version=2, previous=first.id, rows=[Row(signer(50))]))
