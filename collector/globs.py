@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CONTEXT_FILE = "carnet-context.json"
 DONE_SUFFIX = ".done"
+_MARKERS = (DONE_SUFFIX, CONTEXT_FILE)
 
 _CLASS = re.compile(r"\[(!?)(\]?[^\]]*)\]")
 
@@ -36,11 +37,11 @@ class Globs:
     def __init__(self, patterns: Iterable[str]) -> None:
         """Compile the patterns; none at all match nothing."""
         made = [_translate(pattern) for pattern in patterns]
-        self._match = re.compile("|".join(made) if made else r"(?!)", re.DOTALL).fullmatch
+        self._match = re.compile("|".join(made), re.DOTALL).fullmatch if made else None
 
     def match(self, path: str) -> bool:
         """Say whether one of the patterns matches the whole of a relative path."""
-        return self._match(path) is not None
+        return self._match is not None and self._match(path) is not None
 
 
 class Rules:
@@ -68,7 +69,8 @@ def is_hidden(path: str) -> bool:
 
 def is_marker(path: str) -> bool:
     """Say whether the path is something that is said about reports, and so never one itself."""
-    return path.endswith(DONE_SUFFIX) or path.rpartition("/")[2] == CONTEXT_FILE
+    # Asked of every file in every scan, and hardly ever so.
+    return path.endswith(_MARKERS) and (path.endswith(DONE_SUFFIX) or path.rpartition("/")[2] == CONTEXT_FILE)
 
 
 def _translate(pattern: str) -> str:

@@ -168,18 +168,17 @@ class Intake:
 
     def _scan(self, plan: RootPlan, stop: threading.Event) -> None:
         name = plan.spec.name
-        known = self.spool.seen_in(name)
         self._asides = {(one.root, one.path): one.aside.reason for one in self.spool.asides()}
-        now = self.sealing.monotonic()
+        now, sweep = self.sealing.monotonic(), self.spool.sweep(name)
         unseen: list[str] = []
-        met: set[str] = set()
+        gone = {path for root, path in self._asides if root == name}
 
         def notice(found: Notice) -> None:
             if found.code in _UNSEEN:
                 unseen.append(f"{found.path or name}: {found.detail}")
                 self._tell_once(name, found)
                 return
-            met.add(found.path)
+            gone.discard(found.path)
             if found.code is Code.BAD_ENCODING:
                 self._set_aside((name, found.path), Aside(found.code.value, found.detail, "rename it"))
             elif (name, found.path) not in self._asides:
@@ -189,18 +188,15 @@ class Intake:
             if stop.is_set():
                 return
             key = (name, path)
-            met.add(path)
-            before = known.pop(path, None)
-            if before == (look.size, look.mtime_ns, look.ctime_ns, look.device, look.inode):
-                continue
-            if key not in self.candidates and self._looked.get(key) != look:
+            gone.discard(path)
+            if sweep.changed(path, look) and key not in self.candidates and self._looked.get(key) != look:
                 self.candidates.hint(key, False, now)  # noqa: FBT003 - nobody said that it is closed
         if unseen:
             self._not_scanned(name, unseen[0])
         else:
             self.taken.scan_errors.pop(name, None)
             # Only a scan that saw everything may say that a file is gone.
-            self._forget(name, {*known, *(path for root, path in self._asides if root == name and path not in met)})
+            self._forget(name, {*sweep.gone(), *gone})
         self.taken.scanned_at[name] = self.sealing.monotonic()
 
     def _not_scanned(self, name: str, detail: str) -> None:

@@ -21,8 +21,7 @@ Key: TypeAlias = tuple[str, str]
 _LOOK_AGAIN_SECONDS = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What one `stat` said of a file; two equal ones mean that nothing was written in between."""
 
     device: int

@@ -45,11 +45,11 @@ def scan(
 ) -> Iterator[tuple[str, Look]]:
     """Walk a root, or one folder of it, and yield each regular file that its rules pick, with a look at it.
 
-    Raises `StateError` (`not_found`) or `TryLaterError` where the root itself cannot be read: nobody may take
-    its files for deleted. Whatever else it meets (a folder that may not be read, a link, a device) is told to
-    `notice` and passed over; what vanishes meanwhile is passed over. A link that may be followed counts as
-    the file that it leads to; links to folders are never gone into, since a folder in the root is seen under
-    its own name.
+    Files come in the order of their paths' bytes. Raises `StateError` (`not_found`) or `TryLaterError` where
+    the root itself cannot be read: nobody may take its files for deleted. Whatever else it meets (a folder that
+    may not be read, a link, a device) is told to `notice` and passed over; what vanishes meanwhile is passed
+    over. A link that may be followed counts as the file that it leads to; links to folders are never gone into,
+    since a folder in the root is seen under its own name.
     """
     yield from _Walk(root, notice).walk(under)
 
@@ -67,22 +67,24 @@ class _Walk:
             yield from self._folder(fd, f"{under}/" if under else "", under.count("/") + bool(under))
 
     def _folder(self, fd: int, prefix: str, depth: int) -> Iterator[tuple[str, Look]]:
-        folders: list[str] = []
+        # A folder stands where the paths of its files do.
         with os.scandir(fd) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.name)
-                elif self._pick(prefix + entry.name) is not None:
-                    look = self._file(entry, prefix + entry.name)
-                    if look is not None:
-                        yield prefix + entry.name, look
-        if depth >= MAX_DEPTH and folders:
-            self._tell(prefix, Code.TOO_DEEP, f"folders deeper than {MAX_DEPTH} are not read")
-            return
-        for name in folders:
-            yield from self._below(fd, name, prefix, depth)
+            found = sorted(
+                (f"{entry.name}/" if entry.is_dir(follow_symlinks=False) else entry.name, entry)
+                for entry in entries
+                if not entry.name.startswith(".")
+            )
+        told = False
+        for name, entry in found:
+            if not name.endswith("/"):
+                look = self._file(entry, prefix + name) if self._pick(prefix + name) is not None else None
+                if look is not None:
+                    yield prefix + name, look
+            elif depth < MAX_DEPTH:
+                yield from self._below(fd, entry.name, prefix, depth)
+            elif not told:
+                told = True
+                self._tell(prefix, Code.TOO_DEEP, f"folders deeper than {MAX_DEPTH} are not read")
 
     def _below(self, fd: int, name: str, prefix: str, depth: int) -> Iterator[tuple[str, Look]]:
         try:

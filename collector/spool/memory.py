@@ -9,12 +9,17 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeAlias
 
+from collector.readiness import Look
 from collector.spool.values import Aside, FileSeen, SetAside
 from shared.encoding import format_time, parse_time
 
 _HALF, _WHOLE = 1 << 63, 1 << 64
 _MAX_TEXT = 1_000
+
+LookRow: TypeAlias = tuple[bytes, int, int, int, int, int]
+"""A path and how the file there looked, as SQLite has both."""
 
 _UPSERT = """
     INSERT INTO file (root, path, size, mtime_ns, ctime_ns, device, inode, sha256, unknown_to)
@@ -100,15 +105,18 @@ def seen(connection: sqlite3.Connection, root: str, path: str) -> FileSeen | Non
     return FileSeen(root, path, size, mtime_ns, ctime_ns, _unsigned(device), _unsigned(inode), sha256)
 
 
-def seen_in(connection: sqlite3.Connection, root: str) -> dict[str, tuple[int, int, int, int, int]]:
-    """Give how all files of a root looked: path -> (size, mtime_ns, ctime_ns, device, inode)."""
-    return {
-        path_text(path): (size, mtime_ns, ctime_ns, _unsigned(device), _unsigned(inode))
-        for path, size, mtime_ns, ctime_ns, device, inode in connection.execute(
-            "SELECT path, size, mtime_ns, ctime_ns, device, inode FROM file WHERE root = ? AND there = 1",
-            (root,),
-        )
-    }
+def looks_after(connection: sqlite3.Connection, root: str, path: bytes, limit: int) -> list[LookRow]:
+    """Give how the next files of a root looked, in the order of their paths' bytes, beginning after `path`."""
+    return connection.execute(
+        "SELECT path, size, mtime_ns, ctime_ns, device, inode FROM file WHERE root = ? AND there = 1 AND path > ?"
+        " ORDER BY path LIMIT ?",
+        (root, path, limit),
+    ).fetchall()
+
+
+def look_row(path: str, look: Look) -> LookRow:
+    """Write a look as `looks_after` gives it."""
+    return path_bytes(path), look.size, look.mtime_ns, look.ctime_ns, _signed(look.device), _signed(look.inode)
 
 
 def forget(connection: sqlite3.Connection, root: str, gone: Sequence[str]) -> None:

@@ -19,6 +19,7 @@ from collector.spool.reader import SpoolReader, open_existing
 from collector.spool.salvaging import Salvaged
 from collector.spool.settings import SpoolSettings
 from collector.spool.sqlite import Access, Database
+from collector.spool.sweeping import Sweep
 from collector.spool.values import Aside, Candidate, Entry, FileSeen, Put
 from shared.errors import Code, StateError
 
@@ -107,9 +108,9 @@ class Spool(SpoolReader):
         """Give how a file looked when it was last hashed; None where it is not known."""
         return self._database.read(lambda c: memory.seen(c, root, path))
 
-    def seen_in(self, root: str) -> dict[str, tuple[int, int, int, int, int]]:
-        """Give how all files of a root looked: path -> (size, mtime_ns, ctime_ns, device, inode)."""
-        return self._database.read(lambda c: memory.seen_in(c, root))
+    def sweep(self, root: str) -> Sweep:
+        """Begin to compare a scan of a root with what is remembered of it; read in pieces, so that nobody waits."""
+        return Sweep(lambda path: self._database.read(lambda c: memory.looks_after(c, root, path, _PIECE)))
 
     def remember(self, files: Sequence[FileSeen], *, unknown_to: str | None = None) -> None:
         """Keep how files look whose content is known, or of no format for a version; in transactions of 1,000."""

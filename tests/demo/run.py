@@ -13,6 +13,7 @@ import shutil
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class Line:
 
     path: str
     tool: str
-    state: str = "made"
+    state: str = "being made"
     id: str = ""
     claim: str = ""
 
@@ -49,15 +50,15 @@ class Show:
     """What is on the screen."""
 
     console: Console
-    lines: dict[str, Line] = field(default_factory=dict)
+    lines: list[Line] = field(default_factory=list)
 
     def table(self) -> Table:
         """The files and how far each of them is."""
         table = Table(title="from the inbox to the receiver", title_justify="left")
         for name in ("file", "made by", "state", "attestation", "says"):
             table.add_column(name, overflow="fold")
-        for line in self.lines.values():
-            colour = {"verified": "green", "pending": "yellow"}.get(line.state, "")
+        for line in self.lines:
+            colour = {"verified": "green", "pending": "yellow", "being made": "cyan"}.get(line.state, "")
             state = f"[{colour}]{line.state}[/]" if colour else line.state
             table.add_row(line.path, line.tool, state, line.id[:19], line.claim)
         return table
@@ -126,31 +127,45 @@ repositories = ["*"]
 
 
 def _feed(show: Show, receiver: programs.Receiver, config: Path) -> bool:
+    """Make and drop the files in one thread, and follow them in this one until all are verified or time is up."""
+    with (
+        ThreadPoolExecutor(1) as making,
+        Live(show.table(), console=show.console, refresh_per_second=8, transient=not show.console.is_terminal) as live,
+    ):
+        made = making.submit(_make_and_drop, show)
+        deadline = None
+        while deadline is None or time.monotonic() < deadline:
+            if made.done() and deadline is None:
+                deadline = time.monotonic() + DELIVERY_SECONDS
+            _follow(show, receiver, config)
+            live.update(show.table())
+            if made.done() and all(line.state == "verified" for line in show.lines):
+                break
+            time.sleep(POLL_SECONDS)
+        made.result()
+    for line in show.lines:
+        show.console.print(f"{line.state} {line.id or '-'} {line.path} {line.claim}")
+    delivered = sum(line.state == "verified" for line in show.lines)
+    show.console.print(f"\n{delivered} of {len(show.lines)} files are signed, delivered and verified.")
+    good = bool(show.lines) and delivered == len(show.lines)
+    if not good:
+        show.console.print("see .demo/collector.log and .demo/receiver.log")
+    return good
+
+
+def _make_and_drop(show: Show) -> None:
     run = f"demo-{time.strftime('%Y%m%d-%H%M%S')}"
     folder = INBOX / run
     folder.mkdir()
     context = {"carnet": "context/v1", "repository": "carnet/carnet", "run": run, "job": "demo"}
     found = tools.commit()
     _drop(folder, "carnet-context.json", json.dumps(context | ({"commit": found} if found else {})).encode())
-    with Live(show.table(), console=show.console, refresh_per_second=8, transient=not show.console.is_terminal) as live:
-        for output, made in tools.make_outputs(DEMO / "scratch"):
-            path = f"{run}/{made.name}"
-            show.lines[path] = Line(path, output.tool)
-            _drop(folder, made.name, made.read_bytes())
-            live.update(show.table())
-        deadline = time.monotonic() + DELIVERY_SECONDS
-        while time.monotonic() < deadline and any(line.state != "verified" for line in show.lines.values()):
-            _follow(show, receiver, config)
-            live.update(show.table())
-            time.sleep(POLL_SECONDS)
-    for line in show.lines.values():
-        show.console.print(f"{line.state} {line.id or '-'} {line.path} {line.claim}")
-    good = bool(show.lines) and all(line.state == "verified" for line in show.lines.values())
-    delivered = sum(line.state == "verified" for line in show.lines.values())
-    show.console.print(f"\n{delivered} of {len(show.lines)} files are signed, delivered and verified.")
-    if not good:
-        show.console.print("see .demo/collector.log and .demo/receiver.log")
-    return good
+    for output in tools.OUTPUTS:
+        line = Line(f"{run}/{Path(output.name).name}", output.tool)
+        show.lines.append(line)
+        made = tools.make(output, DEMO / "scratch")
+        line.path, line.state = f"{run}/{made.name}", "dropped"
+        _drop(folder, made.name, made.read_bytes())
 
 
 def _drop(folder: Path, name: str, content: bytes) -> None:
@@ -162,9 +177,10 @@ def _drop(folder: Path, name: str, content: bytes) -> None:
 
 def _follow(show: Show, receiver: programs.Receiver, config: Path) -> None:
     told = programs.call("carnet-collector", "spool", "list", "--config", str(config), "--output", "json", ok=(0, 1))
-    for row in json.loads(told) if told else []:
-        line = show.lines.get(str(row["path"]))
-        if line is None or line.state == "verified":
+    rows = {str(row["path"]): row for row in (json.loads(told) if told else [])}
+    for line in show.lines:
+        row = rows.get(line.path)
+        if row is None or line.state == "verified":
             continue
         line.state, line.id = str(row["state"]), str(row["id"])
         if line.state == "delivered":
@@ -202,11 +218,11 @@ def _stay(console: Console, receiver: programs.Receiver) -> None:
     console.print("  .venv/bin/carnet-collector status --config .demo/collector.toml")
     console.print("  .venv/bin/carnet-collector preview FILE")
     console.print("Ctrl-C ends both programs.")
-    try:
-        receiver.process.wait()
-    except KeyboardInterrupt:
-        console.print("\nstopping")
+    receiver.process.wait()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nstopped; .demo holds what there was")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,20 +70,19 @@ OUTPUTS = (
 )  # fmt: skip
 
 
-def make_outputs(scratch: Path) -> Iterator[tuple[Output, Path]]:
-    """Run the tools one after the other, and yield each finished file; raises `RuntimeError` if one fails."""
-    for output in OUTPUTS:
-        target = scratch / output.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
-            output.make(target), cwd=REPOSITORY, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False
-        )
-        found = sorted(scratch.glob(output.name))
-        if done.returncode not in output.exits or not found:
-            last = (done.stderr or done.stdout).strip().splitlines()[-5:]
-            msg = f"{output.tool} made no {output.name} (exit {done.returncode}):\n" + "\n".join(last)
-            raise RuntimeError(msg)
-        yield output, found[-1]
+def make(output: Output, scratch: Path) -> Path:
+    """Run one tool, and give the finished file; raises `RuntimeError` with the tool's last words if it made none."""
+    target = scratch / output.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        output.make(target), cwd=REPOSITORY, capture_output=True, text=True, timeout=_PATIENCE_SECONDS, check=False
+    )
+    found = sorted(scratch.glob(output.name))
+    if done.returncode not in output.exits or not found:
+        last = (done.stderr or done.stdout).strip().splitlines()[-5:]
+        msg = f"{output.tool} made no {output.name} (exit {done.returncode}):\n" + "\n".join(last)
+        raise RuntimeError(msg)
+    return found[-1]
 
 
 def commit() -> str | None:

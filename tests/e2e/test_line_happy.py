@@ -148,7 +148,7 @@ def _context(run: str) -> str:
 
 
 def test_each_report_stands_at_the_receiver_with_its_type_and_verdict(seen: Seen) -> None:
-    contents = {
+    contents: dict[str, bytes | str] = {
         "TEST_RESULTS": reports.JUNIT_RED,
         "COVERAGE": reports.COBERTURA,
         "SECURITY_SCAN": reports.SARIF,

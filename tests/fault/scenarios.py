@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from collector.spool import State
@@ -57,7 +58,7 @@ def kill_and_restart(folder: Path, *, attestations: int, kills: int, seed: int) 
             for _ in range(kills):
                 # While the one starts, the other works, or is killed as well.
                 if chance.random() < _COLLECTORS_SHARE:
-                    eventually("the collector is up", lambda least=starts: one.starts >= least)
+                    eventually("the collector is up", partial(_has_started, one, starts))
                     threading.Event().wait(chance.uniform(0.0, 1.0))
                     one.kill(one.collector)
                     starts = one.starts + 1
@@ -82,6 +83,10 @@ def kill_and_restart(folder: Path, *, attestations: int, kills: int, seed: int) 
         assert one.stop_collector() == 0
         assert one.stop_receiver() == 0
         return Survived(_judge(one, oracle), len(one.fsck(ok=(0, 65))), _holes(one), first, kills + 2)
+
+
+def _has_started(one: Rig, times: int) -> bool:
+    return one.starts >= times
 
 
 def _judge(one: Rig, oracle: Oracle) -> Verdict:

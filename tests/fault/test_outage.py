@@ -1,4 +1,4 @@
-"""The receiver is away for the whole intake: everything waits, nothing but heartbeats is tried, and all goes in order."""
+"""The receiver is away for the whole intake: all of it waits, only heartbeats are tried, and then it goes in order."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Both programs as real processes on one inbox, started, killed and stopped at will, and asked over their public ways."""
+"""Both programs as real processes on one inbox: started, killed, stopped at will, and asked over their public ways."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -51,11 +52,9 @@ def _template() -> tuple[str, str]:
     """A receiver's and an enrolled collector's folder, made once a process; the tests work on copies."""
     place = Path(tempfile.mkdtemp(prefix="carnet-rig-"))
     with programs.receiver(place / "receiver", place / "receiver.log") as receiver:
-        made = json.loads(
-            programs.call("carnet-collector", "keygen", "--state-dir", str(place / "s"), "--output", "json")
-        )
+        made = programs.call("carnet-collector", "keygen", "--state-dir", str(place / "s"))
         programs.enrol(receiver, place / "s", "rig")
-    return str(place), str(made["publicKey"])
+    return str(place), made[made.index("-----BEGIN") :]
 
 
 @dataclass
@@ -111,7 +110,7 @@ class Rig:
 
     @property
     def exported_key(self) -> str:
-        """What `keygen` printed: the base64 of the SubjectPublicKeyInfo."""
+        """What `keygen` printed of the collector's key: the public half in PEM."""
         return _template()[1]
 
     # --- the programs ---
@@ -198,6 +197,19 @@ class Rig:
 
     def close(self) -> None:
         self._stack.close()
+
+    @contextmanager
+    def altered(self, path: Path) -> Iterator[sqlite3.Connection]:
+        """Change rows of a database as somebody with the file in hand could: no triggers that refuse it."""
+        connection = sqlite3.connect(path)
+        try:
+            for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                if path.name != SPOOL_NAME:
+                    connection.execute(f"DROP TRIGGER {name}")
+            yield connection
+            connection.commit()
+        finally:
+            connection.close()
 
     # --- files ---
 

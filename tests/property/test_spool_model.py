@@ -176,7 +176,7 @@ class SpoolModel(RuleBasedStateMachine):
         counted = (found.pending, found.delivered, found.quarantined, found.dropped)
         assert counted == tuple(len(self._in(one)) for one in State)
         assert self.spool.head().next_sequence == self.next
-        assert set(self.spool.seen_in("ci")) == {f"{one}.xml" for one in self.there}
+        assert set(self.spool.sweep("ci").gone()) == {f"{one}.xml" for one in self.there}
 
     def _in(self, state: State) -> Sequence[int]:
         return sorted(sequence for sequence, row in self.rows.items() if row.state is state)

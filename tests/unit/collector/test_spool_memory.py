@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from collector.readiness import Look
 from collector.spool import Aside, FileSeen, SetAside, Spool, State
 from tests.helpers.spools import EPOCH, NOW, candidate, file_seen, open_spool, pending, put, settle
 
@@ -17,14 +18,19 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
         yield opened
 
 
+def look_of(file: FileSeen) -> Look:
+    return Look(file.device, file.inode, file.size, file.mtime_ns, file.ctime_ns)
+
+
 def test_a_stored_file_is_remembered_as_it_looked(spool: Spool) -> None:
     put(spool, 1)
     seen = file_seen("out/report-1.xml")
     assert spool.seen("ci", "out/report-1.xml") == seen
     assert spool.seen("other", "out/report-1.xml") is None
-    assert spool.seen_in("ci") == {
-        "out/report-1.xml": (seen.size, seen.mtime_ns, seen.ctime_ns, seen.device, seen.inode)
-    }
+    sweep = spool.sweep("ci")
+    assert not sweep.changed(seen.path, look_of(seen))
+    assert sweep.gone() == []
+    assert spool.sweep("other").changed(seen.path, look_of(seen))
 
 
 @pytest.mark.parametrize(
@@ -41,15 +47,36 @@ def test_a_stored_file_is_remembered_as_it_looked(spool: Spool) -> None:
 def test_any_name_and_any_stat_that_linux_can_have_is_remembered(spool: Spool, file: FileSeen) -> None:
     spool.remember([file])
     assert spool.seen("ci", file.path) == file
-    assert spool.seen_in("ci") == {file.path: (file.size, file.mtime_ns, file.ctime_ns, file.device, file.inode)}
+    assert not spool.sweep("ci").changed(file.path, look_of(file))
+    assert spool.sweep("ci").changed(file.path, look_of(file)._replace(size=file.size + 1))
+    assert spool.sweep("ci").gone() == [file.path]
 
 
 def test_ten_thousand_files_are_remembered_and_forgotten(spool: Spool) -> None:
     files = [file_seen(f"{number}.xml") for number in range(10_000)]
     spool.remember(files)
-    assert len(spool.seen_in("ci")) == 10_000
+    assert len(spool.sweep("ci").gone()) == 10_000
     spool.forget("ci", [one.path for one in files[1:]])
-    assert list(spool.seen_in("ci")) == ["0.xml"]
+    assert spool.sweep("ci").gone() == ["0.xml"]
+
+
+def test_a_scan_finds_what_is_new_what_changed_and_what_is_gone(spool: Spool) -> None:
+    files = {name: file_seen(name) for name in ("a", "a-b", "a/x", "b", "c/1", "c/2", "\u00e9", "\U0001f4c4")}
+    spool.remember(list(files.values()))
+    sweep = spool.sweep("ci")
+    met = ["a", "a-b", "a-c", "a/x", "c/2", "d", "\U0001f4c4"]
+    found = {name: look_of(files.get(name) or file_seen(name)) for name in met}
+    found["c/2"] = found["c/2"]._replace(mtime_ns=7)
+    assert [name for name in met if sweep.changed(name, found[name])] == ["a-c", "c/2", "d"]
+    assert sweep.gone() == ["b", "c/1", "\u00e9"]
+
+
+def test_a_scan_of_more_files_than_are_read_at_once_finds_each_as_it_was(spool: Spool) -> None:
+    files = [file_seen(f"{number:05}.xml") for number in range(2_500)]
+    spool.remember(files)
+    sweep = spool.sweep("ci")
+    assert not any(sweep.changed(one.path, look_of(one)) for one in files if one.path != "01000.xml")
+    assert sweep.gone() == ["01000.xml"]
 
 
 def test_pruning_keeps_the_observation_while_the_file_is_there(spool: Spool) -> None:
