@@ -75,7 +75,8 @@ def check_url(url: str) -> str:
         raise ConfigError(f"receiver.url: {url[:200]!r} is no http or https address", "give https://host[:port]")
     if parts.scheme == "http" and not _is_loopback(parts.hostname):
         raise ConfigError(
-            "receiver.url: plain http goes to this machine alone", "use https, with receiver.ca_file for an own CA"
+            f"receiver.url: {url[:200]!r}: plain http goes to this machine alone",
+            "use https, with receiver.ca_file for an own CA",
         )
     return url.rstrip("/")
 

@@ -12,7 +12,7 @@ import random
 import secrets
 import signal
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from collector.client import Client
@@ -21,13 +21,13 @@ from collector.instance import client_settings
 from collector.intake import Intake
 from collector.queueing import Queue
 from collector.readiness import Candidates
+from collector.reporting import report
 from collector.session import Session
 from collector.ship import Shipper, ShipSettings, Surroundings
 from collector.spool import SpoolBroken
 from collector.status import SOCKET_NAME, serve_status
 from collector.storing import Sealing
 from collector.watch import Watcher
-from shared.encoding import digest_text, format_time
 from shared.errors import TryLaterError
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from shared.encoding import JsonObject
 
 _PRUNE_SECONDS = 600.0
-_SCANS_MISSED = 3
-_HELD_BACK_LISTED = 10
 
 
 @dataclass(slots=True)
@@ -53,67 +51,15 @@ class Daemon:
     wake: asyncio.Event
 
     def report(self) -> JsonObject:
-        """Give the status: what waits, what was set aside, what is wrong; `healthy` rests on work done, not on life."""
-        stats = self.instance.spool.stats(utcnow())
-        alarms = [f"{one.name}: {one.detail}" for one in self.instance.spool.alarms()]
-        shipped, taken = self.shipper.shipped, self.intake.taken
-        wrong = [*self._wrong(stats.oldest_pending_seconds), *alarms]
-        return {
-            "healthy": not wrong,
-            "wrong": [*wrong],
-            "collectorId": self.instance.identity.collector_id,
-            "keyId": self.instance.signer.public.key_id,
-            "rootKey": self.instance.enrolled.keyring.root.key_id,
-            "configDigest": digest_text(self.instance.identity.config_digest),
-            "version": self.instance.identity.version,
-            "receiver": {
-                "url": self.instance.config.receiver.url,
-                "answers": shipped.reachable,
-                "lastError": shipped.last_error,
-                "lastReceiptAt": None if shipped.last_receipt_at is None else format_time(shipped.last_receipt_at),
-            },
-            "spool": {
-                "pending": stats.pending,
-                "oldestPendingSeconds": int(stats.oldest_pending_seconds),
-                "delivered": stats.delivered,
-                "quarantined": stats.quarantined,
-                "dropped": stats.dropped,
-                "usedBytes": stats.used_bytes,
-                "quotaBytes": stats.quota_bytes,
-                "full": stats.full,
-                "setAside": stats.set_aside,
-                "nextSequence": stats.head.next_sequence,
-            },
-            "intake": {
-                "captured": taken.captured,
-                "known": taken.known,
-                "unknownFormat": taken.unknown_format,
-                "skipped": taken.skipped,
-                "scans": taken.scans,
-                "waiting": len(self.intake.candidates),
-            },
-            "shipped": {
-                name: value for name, value in asdict(shipped).items() if isinstance(value, int) and name != "reachable"
-            },
-            "alarms": [*alarms],
-        }
-
-    def _wrong(self, oldest_seconds: float) -> list[str]:
-        # Copies: another thread goes on writing meanwhile.
-        taken, now = self.intake.taken, monotonic()
-        found = [f"root {name}: {detail}" for name, detail in dict(taken.scan_errors).items()]
-        late = _SCANS_MISSED * self.instance.config.watch.scan_seconds + 60
-        found.extend(
-            f"root {name}: the last scan ended {int(now - at)} s ago"
-            for name, at in dict(taken.scanned_at).items()
-            if now - at > late
+        """Give the status as it is now."""
+        return report(
+            self.instance,
+            self.intake.taken,
+            self.shipper.shipped,
+            waiting=len(self.intake.candidates),
+            now=utcnow(),
+            monotonic=monotonic(),
         )
-        found.extend(f"{root}/{path}: {why}" for (root, path), why in list(taken.held_back.items())[:_HELD_BACK_LISTED])
-        if taken.no_room is not None:
-            found.append(f"nothing more is taken, the files wait: {taken.no_room}")
-        if self.shipper.shipped.last_error is not None:
-            found.append(f"not delivered for {int(oldest_seconds)} s: {self.shipper.shipped.last_error}")
-        return found
 
 
 @contextlib.asynccontextmanager

@@ -14,18 +14,18 @@ from collector.capture import Broken, Captured, RootPlan, Unknown, capture
 from collector.globs import Picked
 from collector.opening import look_at
 from collector.readiness import Readiness
-from collector.scan import scan
-from collector.spool import Aside, SpoolBroken, SpoolFull
+from collector.rounds import Rounds
+from collector.spool import SpoolBroken, SpoolFull
 from collector.storing import store, why
-from shared.errors import CarnetError, Code, MalformedError, TryLaterError
+from collector.taken import Refused, Taken
+from shared.errors import Code, MalformedError, TryLaterError
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterable, Mapping
 
     from collector.readiness import Candidates, Key, Look
-    from collector.scan import Notice
-    from collector.spool import FileSeen, Spool
+    from collector.spool import Aside, FileSeen, Spool
     from collector.storing import Sealing
 
 GROUP_ENTRIES = 100
@@ -37,27 +37,6 @@ _LISTEN_SECONDS = 0.5
 _ONCE_PATIENCE_SECONDS = 30.0
 _NEVER = float("-inf")
 """A time at which nothing is due yet: asks for the next one without taking anything out."""
-_UNSEEN = frozenset({Code.UNAVAILABLE, Code.NOT_FOUND, Code.TOO_DEEP})
-"""Codes of notices after which a scan cannot say what is gone; any other is about one file."""
-
-
-@dataclass(slots=True)
-class Taken:
-    """Counters of the intake, what is in its way, and when the last scan of each root ended (monotonic seconds).
-
-    `no_room` says why nothing is taken at the moment; `held_back` why single files are not.
-    """
-
-    captured: int = 0
-    known: int = 0
-    unknown_format: int = 0
-    set_aside: int = 0
-    skipped: int = 0
-    scans: int = 0
-    no_room: str | None = None
-    scanned_at: dict[str, float] = field(default_factory=dict)
-    scan_errors: dict[str, str] = field(default_factory=dict)
-    held_back: dict[Key, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -80,9 +59,16 @@ class Intake:
     _next_scan: float = 0.0
     _resume_at: float = 0.0
     _once: bool = False
-    _looked: dict[Key, Look] = field(default_factory=dict)
-    _asides: dict[Key, str] = field(default_factory=dict)
-    _noticed: set[tuple[str, str, Code]] = field(default_factory=set)
+    _refused: Refused = field(init=False)
+    _rounds: Rounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Join the parts that scan and that remember what was not taken."""
+        kept = self.sealing
+        self._refused = Refused(self.spool, kept.utcnow, self.tell, self.taken)
+        self._rounds = Rounds(
+            self.plans.values(), self.spool, self.candidates, self.taken, self._refused, kept.monotonic, self.tell
+        )
 
     def hint(self, root: str, path: str, closed: bool) -> None:  # noqa: FBT001 - as the watcher hands it on
         """Take a hint from any thread: something happened to this path."""
@@ -101,7 +87,7 @@ class Intake:
     def run_once(self, stop: threading.Event) -> None:
         """Scan, and take in all that settles soon; what is still being written is left for the next time."""
         self._once = True
-        self._scan_all(stop)
+        self._rounds.make(stop)
         until = self.sealing.monotonic() + _ONCE_PATIENCE_SECONDS
         while not stop.is_set():
             next_at = self._take(stop)
@@ -112,7 +98,8 @@ class Intake:
 
     def _step(self, stop: threading.Event) -> None:
         if self.sealing.monotonic() >= self._next_scan:
-            self._scan_all(stop)
+            self._rounds.make(stop)
+            self._next_scan = self.sealing.monotonic() + self.scan_seconds
         next_at = self._resume_at
         if self.sealing.monotonic() >= self._resume_at:
             next_at = self._take(stop) or self._next_scan
@@ -152,71 +139,6 @@ class Intake:
         if plan is not None and plan.spec.rules.pick(path) is not None:
             self.candidates.hint((root, path), closed, now)
 
-    # --- scanning ---
-
-    def _scan_all(self, stop: threading.Event) -> None:
-        for plan in self.plans.values():
-            name = plan.spec.name
-            try:
-                self._scan(plan, stop)
-            except SpoolBroken:
-                raise
-            except CarnetError as error:
-                self._not_scanned(name, str(error))
-        self.taken.scans += 1
-        self._next_scan = self.sealing.monotonic() + self.scan_seconds
-
-    def _scan(self, plan: RootPlan, stop: threading.Event) -> None:
-        name = plan.spec.name
-        self._asides = {(one.root, one.path): one.aside.reason for one in self.spool.asides()}
-        now, sweep = self.sealing.monotonic(), self.spool.sweep(name)
-        unseen: list[str] = []
-        gone = {path for root, path in self._asides if root == name}
-
-        def notice(found: Notice) -> None:
-            if found.code in _UNSEEN:
-                unseen.append(f"{found.path or name}: {found.detail}")
-                self._tell_once(name, found)
-                return
-            gone.discard(found.path)
-            if found.code is Code.BAD_ENCODING:
-                self._set_aside((name, found.path), Aside(found.code.value, found.detail, "rename it"))
-            elif (name, found.path) not in self._asides:
-                self.candidates.hint((name, found.path), False, now)  # noqa: FBT003 - what is wrong with it, a look says
-
-        for path, look in scan(plan.spec, notice=notice):
-            if stop.is_set():
-                return
-            key = (name, path)
-            gone.discard(path)
-            if sweep.changed(path, look) and key not in self.candidates and self._looked.get(key) != look:
-                self.candidates.hint(key, False, now)  # noqa: FBT003 - nobody said that it is closed
-        if unseen:
-            self._not_scanned(name, unseen[0])
-        else:
-            self.taken.scan_errors.pop(name, None)
-            # Only a scan that saw everything may say that a file is gone.
-            self._forget(name, {*sweep.gone(), *gone})
-        self.taken.scanned_at[name] = self.sealing.monotonic()
-
-    def _not_scanned(self, name: str, detail: str) -> None:
-        if self.taken.scan_errors.get(name) != detail:
-            self.taken.scan_errors[name] = detail
-            self.tell("root_not_scanned", root=name, detail=detail)
-
-    def _tell_once(self, name: str, found: Notice) -> None:
-        once = (name, found.path, found.code)
-        if once not in self._noticed:
-            self._noticed.add(once)
-            self.tell("not_read", root=name, path=found.path, reason=found.code.value, detail=found.detail)
-
-    def _forget(self, name: str, gone: Iterable[str]) -> None:
-        paths = [path for path in gone if (name, path) not in self.candidates]
-        self.spool.forget(name, paths)
-        for path in paths:
-            self._looked.pop((name, path), None)
-            self._asides.pop((name, path), None)
-
     # --- one file ---
 
     def _look(self, key: Key) -> None:
@@ -242,8 +164,7 @@ class Intake:
         if found is None:
             self._gone(key)
             return
-        # What is refused is not read again until it looks different.
-        self._looked[key] = found.look
+        self._refused.saw(key, found.look)
         ready = self.candidates.look(key, found.look, now, done=found.done)
         if ready is Readiness.WAIT:
             return
@@ -276,28 +197,16 @@ class Intake:
     def _drop(self, key: Key) -> bool:
         """Forget what was going on with a file; True if it was waiting."""
         self.taken.held_back.pop(key, None)
-        self._looked.pop(key, None)
+        self._refused.forget_look(key)
         return self.candidates.forget(key)
 
     def _refuse(self, key: Key, aside: Aside) -> None:
         self.taken.held_back.pop(key, None)
         self.candidates.forget(key)
         try:
-            self._set_aside(key, aside)
+            self._refused.set_aside(key, aside)
         except TryLaterError as error:
             self._hold_back(key, error)
-
-    def _set_aside(self, key: Key, aside: Aside) -> None:
-        """Put a file on the list of unreadable ones, and tell so; nothing new where it stands there for this reason."""
-        if self._asides.get(key) == aside.reason:
-            return
-        self.spool.set_aside(key[0], key[1], aside, now=self.sealing.utcnow())
-        self._tell_aside(key, aside)
-
-    def _tell_aside(self, key: Key, aside: Aside) -> None:
-        self._asides[key] = aside.reason
-        self.taken.set_aside += 1
-        self.tell("file_set_aside", root=key[0], path=key[1], reason=aside.reason, detail=aside.where)
 
     def _hold_back(self, key: Key, error: TryLaterError) -> None:
         self.candidates.hint(key, False, self.sealing.monotonic() + _LATER_SECONDS)  # noqa: FBT003
@@ -334,7 +243,7 @@ class Intake:
     def _count(self, key: Key, one: Captured, *, new: bool) -> None:
         self._drop(key)
         if one.aside is None:
-            self._asides.pop(key, None)
+            self._refused.forget(key)
         if not new:
             self.taken.known += 1
             return
@@ -342,7 +251,7 @@ class Intake:
         if one.ignored:
             self.tell("context_not_believed", root=key[0], path=key[1], why=list(one.ignored))
         if one.aside is not None:
-            self._tell_aside(key, one.aside)
+            self._refused.note(key, one.aside)
 
     def _remember_unknown(self) -> None:
         """Keep which files are of no known format: they are not read again until they change, or we do."""
@@ -351,9 +260,8 @@ class Intake:
             return
         try:
             self.spool.remember([file for _, file in found], unknown_to=self.sealing.identity.version)
-            for root, path in [key for key, _ in found if key in self._asides]:
-                self.spool.clear_aside(root, path)
-                del self._asides[root, path]
+            for key, _ in found:
+                self._refused.clear(key)
         except TryLaterError as error:
             self._wait_for_room([key for key, _ in found], error)
             return

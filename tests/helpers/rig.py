@@ -20,6 +20,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
+from collector.commands.program import program
 from collector.instance import SPOOL_NAME
 from collector.spool import Listed, SpoolReader, State
 from collector.status import SOCKET_NAME, ask_status
@@ -28,6 +31,7 @@ from receiver.commands.embedded import Embedded
 from receiver.core.tokens import Kind, Scope
 from receiver.store.engine import Store
 from shared import dsse, statement
+from shared.errors import CarnetError
 from shared.keyfile import load_key
 from shared.keys import PublicKey
 from shared.predicates import Collected
@@ -224,10 +228,12 @@ class Rig:
 
     # --- asking the collector ---
 
-    def ask(self, *words: str, ok: tuple[int, ...] = (0,)) -> Any:  # noqa: ANN401 - whatever the command prints
-        """Run one of the collector's commands with --output json, and read what it prints."""
-        told = programs.call("carnet-collector", *words, "--config", str(self.config), "--output", "json", ok=ok)
-        return json.loads(told)
+    def ask(self, *words: str, exits: int = 0) -> Any:  # noqa: ANN401 - whatever the command prints
+        """Run one of the collector's commands, in this process, with --output json, and read what it prints."""
+        done = CliRunner().invoke(program, [*words, "--config", str(self.config), "--output", "json"])
+        status = done.exception.exit_status if isinstance(done.exception, CarnetError) else done.exit_code
+        assert status == exits, (words, done.output, done.exception)
+        return json.loads(done.stdout) if done.stdout else None
 
     def status(self) -> dict[str, Any]:
         """What the running daemon answers on its socket."""

@@ -1,0 +1,104 @@
+"""The status of a running collector: what waits, what left, what was not taken, and what is wrong. Wiring.
+
+Invariant: `healthy` rests on work that was done, not on a process that lives; asking changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from shared.encoding import digest_text, format_time
+from shared.errors import CarnetError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from collector.instance import Instance
+    from collector.ship import Shipped
+    from collector.spool import Stats
+    from collector.taken import Taken
+    from shared.encoding import JsonObject
+
+_SCANS_MISSED = 3
+_LATE_SECONDS = 60
+_HELD_BACK_LISTED = 10
+
+
+def report(
+    instance: Instance, taken: Taken, shipped: Shipped, *, waiting: int, now: datetime, monotonic: float
+) -> JsonObject:
+    """Give the status; `waiting` files have not settled yet, `monotonic` is the clock of the scans (seconds)."""
+    found = _who(instance)
+    wrong = _wrong_with_intake(taken, monotonic, _SCANS_MISSED * instance.config.watch.scan_seconds + _LATE_SECONDS)
+    try:
+        stats = instance.spool.stats(now)
+        alarms = [f"{one.name}: {one.detail}" for one in instance.spool.alarms()]
+    except CarnetError as error:
+        wrong.append(f"the spool cannot be read: {error}")
+    else:
+        found |= {"spool": _spool(stats), "alarms": [*alarms]}
+        if shipped.last_error is not None:
+            wrong.append(f"not delivered for {int(stats.oldest_pending_seconds)} s: {shipped.last_error}")
+        wrong += alarms
+    found |= {
+        "healthy": not wrong,
+        "wrong": [*wrong],
+        "receiver": {
+            "url": instance.config.receiver.url,
+            "answers": shipped.reachable,
+            "lastError": shipped.last_error,
+            "lastReceiptAt": None if shipped.last_receipt_at is None else format_time(shipped.last_receipt_at),
+        },
+        "intake": {
+            "captured": taken.captured,
+            "known": taken.known,
+            "unknownFormat": taken.unknown_format,
+            "skipped": taken.skipped,
+            "scans": taken.scans,
+            "waiting": waiting,
+        },
+        "shipped": {
+            name: value for name, value in asdict(shipped).items() if isinstance(value, int) and name != "reachable"
+        },
+    }
+    return found
+
+
+def _who(instance: Instance) -> JsonObject:
+    return {
+        "collectorId": instance.identity.collector_id,
+        "keyId": instance.signer.public.key_id,
+        "rootKey": instance.enrolled.keyring.root.key_id,
+        "configDigest": digest_text(instance.identity.config_digest),
+        "version": instance.identity.version,
+    }
+
+
+def _spool(stats: Stats) -> JsonObject:
+    return {
+        "pending": stats.pending,
+        "oldestPendingSeconds": int(stats.oldest_pending_seconds),
+        "delivered": stats.delivered,
+        "quarantined": stats.quarantined,
+        "dropped": stats.dropped,
+        "usedBytes": stats.used_bytes,
+        "quotaBytes": stats.quota_bytes,
+        "full": stats.full,
+        "setAside": stats.set_aside,
+        "nextSequence": stats.head.next_sequence,
+    }
+
+
+def _wrong_with_intake(taken: Taken, now: float, late: float) -> list[str]:
+    # Copies: the thread that takes files in goes on writing meanwhile.
+    found = [f"root {name}: {detail}" for name, detail in dict(taken.scan_errors).items()]
+    found += [
+        f"root {name}: the last scan ended {int(now - at)} s ago"
+        for name, at in dict(taken.scanned_at).items()
+        if now - at > late
+    ]
+    found += [f"{root}/{path}: {why}" for (root, path), why in list(taken.held_back.items())[:_HELD_BACK_LISTED]]
+    if taken.no_room is not None:
+        found.append(f"nothing more is taken, the files wait: {taken.no_room}")
+    return found

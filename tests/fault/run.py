@@ -1,0 +1,103 @@
+"""`make fault T=R1`: one row of the reliability tests at its long size, in the background if you like.
+
+Each run appends a line to docs/reliability-runs.csv: row, seed, size, command, date, result.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.fault.scenarios import kill_and_restart, stop_anywhere
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+RUNS = REPOSITORY / "docs" / "reliability-runs.csv"
+COLUMNS = ("row", "seed", "size", "command", "date", "result")
+PER_KILL = 250
+"""Attestations for each kill of R1 at its long size: 100,000 for 400."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row: its long size, what the size counts, and how it is run; gives whether it held, and a sentence."""
+
+    size: int
+    unit: str
+    run: Callable[[int, int], tuple[bool, str]]
+
+
+def _r1(size: int, seed: int) -> tuple[bool, str]:
+    with tempfile.TemporaryDirectory(prefix="carnet-r1-") as folder:
+        survived = kill_and_restart(Path(folder), attestations=size, kills=max(1, size // PER_KILL), seed=seed)
+    return survived.good, str(survived)
+
+
+def _r6(size: int, seed: int) -> tuple[bool, str]:
+    with tempfile.TemporaryDirectory(prefix="carnet-r6-") as folder:
+        stopped, verdict = stop_anywhere(Path(folder), points=size, seed=seed)
+    bad = [one for one in stopped if not one.good]
+    longest = max(one.seconds for one in stopped)
+    return not bad and verdict.clean, f"{len(bad)} bad stops of {len(stopped)}, longest {longest:.1f} s; {verdict}"
+
+
+def _tests(*files: str) -> Callable[[int, int], tuple[bool, str]]:
+    """Run test modules again and again, each round with a seed of its own; stops at the first that fails."""
+
+    def run(size: int, seed: int) -> tuple[bool, str]:
+        for done in range(size):
+            words = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--hypothesis-seed={seed + done}"]
+            ended = subprocess.run([*words, *files], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+            if ended.returncode:
+                return False, f"round {done} failed: " + " ".join(ended.stdout.strip().splitlines()[-1:])
+        return True, f"{size} rounds passed"
+
+    return run
+
+
+ROWS = {
+    "R1": Row(100_000, "attestations", _r1),
+    "R4": Row(20, "rounds", _tests("tests/fault/test_spool_damage.py")),
+    "R6": Row(500, "stops", _r6),
+    "R10": Row(12, "rounds", _tests("tests/fault/test_watch_many_r10.py")),
+    "R11": Row(40, "rounds", _tests("tests/unit/collector/test_readiness.py", "tests/fault/test_watch_writers_r11.py")),
+    "R13": Row(20, "rounds", _tests("tests/fault/test_shipping_lies.py", "tests/fault/test_shipping_answers.py")),
+}
+
+
+def main() -> int:
+    """Run one row; gives the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--row", required=True, choices=sorted(ROWS, key=lambda name: int(name[1:])))
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--size", type=int, help="instead of the long size")
+    said = parser.parse_args()
+    row = ROWS[said.row]
+    size = row.size if said.size is None else said.size
+    print(f"{said.row}: {size} {row.unit}, seed {said.seed}", flush=True)
+    began = datetime.now(UTC)
+    good, told = row.run(size, said.seed)
+    result = f"{'passed' if good else 'FAILED'}: {told}"
+    command = f"python -m tests.fault.run --row {said.row} --seed {said.seed} --size {size}"
+    _note([said.row, said.seed, size, command, began.strftime("%Y-%m-%dT%H:%MZ"), result])
+    print(result)
+    return 0 if good else 1
+
+
+def _note(line: list[object]) -> None:
+    fresh = not RUNS.exists()
+    with RUNS.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if fresh:
+            writer.writerow(COLUMNS)
+        writer.writerow(line)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
