@@ -166,7 +166,6 @@ class Host:
         """The paths of all entries, in the order of the stream."""
         return [str(one.path) for one in self.spool.list(limit=100_000)]
 
-    @property
     def no_room(self) -> str | None:
         """Why nothing is taken at the moment."""
         return self.intake.taken.no_room

@@ -91,7 +91,7 @@ def test_a_full_spool_takes_what_fits_then_nothing_says_so_once_and_goes_on_when
     host.take()
     fitted = len(host.stored())
     assert 2 < fitted < 20
-    assert "quota of 20000 bytes" in (host.no_room or "")
+    assert "quota of 20000 bytes" in (host.no_room() or "")
     tried = len(host.spool.groups)
     assert tried < 12  # the first group and its halves; nothing else was read for it
     host.clock.now += 10
@@ -104,7 +104,7 @@ def test_a_full_spool_takes_what_fits_then_nothing_says_so_once_and_goes_on_when
         host.clock.now += 10
         host.take()
         assert len(host.stored()) > before
-    assert host.no_room is None
+    assert host.no_room() is None
     assert sorted(host.stored()) == [f"{number:04}.xml" for number in range(120)]
     host.spool.close()
 
@@ -113,11 +113,11 @@ def test_a_spool_that_is_full_of_nothing_but_wishes_is_not_full(tmp_path: Path) 
     host = Host(tmp_path, quota_bytes=100)
     path = host.write("a.xml", reports.junit(1))
     host.take()
-    assert host.no_room is not None
+    assert host.no_room() is not None
     path.unlink()
     host.clock.now += 10
     host.take()
-    assert host.no_room is None
+    assert host.no_room() is None
     assert host.intake.taken.skipped == 1
     host.spool.close()
 
@@ -129,13 +129,13 @@ def test_a_spool_that_is_locked_ends_nothing_and_loses_nothing(host: Host) -> No
     host.spool.in_the_way = True
     host.take()
     assert (host.stored(), host.aside(), host.remembered()) == ([], {}, set())
-    assert "locked" in (host.no_room or "")
+    assert "locked" in (host.no_room() or "")
     host.spool.in_the_way = False
     host.clock.now += 10
     host.take()
     assert (host.stored(), host.aside()) == (["good.xml"], {"link.xml": "outside_root"})
     assert host.remembered() == {"good.xml", "notes.txt"}
-    assert host.no_room is None
+    assert host.no_room() is None
     assert host.intake.taken.held_back == {}
 
 
