@@ -135,14 +135,14 @@ def read(verified: Verified) -> Statement:
         raise _malformed(_first_problem(error)) from None
     if predicate.key_id != verified.key.key_id:
         raise _malformed("keyId is not the key that signed")
+    return Statement(kind, subjects, predicate, verified, _not_understood(kind, predicate.crit))
+
+
+def _not_understood(kind: PredicateType, crit: tuple[str, ...]) -> tuple[str, ...]:
+    if not crit:
+        return ()
     known = {field.alias or name for name, field in kind.model.model_fields.items()}
-    return Statement(
-        kind,
-        subjects,
-        predicate,
-        verified,
-        tuple(name for name in predicate.crit if name not in known),
-    )
+    return tuple(name for name in crit if name not in known)
 
 
 def _malformed(detail: str) -> MalformedError:

@@ -1,4 +1,4 @@
-"""What holds for every test: root where it is asked for, and one worker for what must be alone."""
+"""What holds for every test: root where it is asked for."""
 
 import os
 import sys
@@ -11,5 +11,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("root") and not is_root:
             item.add_marker(pytest.mark.skip(reason="needs root on Linux"))
-        if item.get_closest_marker("alone"):
-            item.add_marker(pytest.mark.xdist_group("alone"))

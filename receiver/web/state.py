@@ -73,4 +73,4 @@ async def ask_signed(
     def act(store: Any) -> T:  # noqa: ANN401 - the store is opaque here
         return use_case(store, at_hand.signers(store, workspace_id), *args, **kwargs)
 
-    return await at_hand.desk.ask(act)
+    return await at_hand.desk.change(act)

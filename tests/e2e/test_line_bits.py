@@ -32,8 +32,6 @@ from tests.fakes.proxy import Proxy
 from tests.helpers import reports
 from tests.helpers.rig import Rig, eventually, rig
 
-pytestmark = pytest.mark.xdist_group("line-bits")
-
 FILES = 8
 FLIPS = 20
 COLUMNS = (

@@ -19,8 +19,6 @@ from collector.commands.program import program
 from tests.helpers import programs, reports
 from tests.helpers.rig import Rig, eventually, rig
 
-pytestmark = pytest.mark.xdist_group("line-commands")
-
 USAGE, CONFIG, LATER, BAD, STATE = 2, 78, 75, 65, 1
 
 

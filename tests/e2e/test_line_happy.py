@@ -20,8 +20,6 @@ from tests.helpers import reports
 from tests.helpers.reports import CANARY
 from tests.helpers.rig import Rig, eventually, rig
 
-pytestmark = pytest.mark.xdist_group("line-happy")
-
 COMMIT = "9f3c8b7d2e1a4c5b6a79808f1e2d3c4b5a697887"
 ARTIFACT = b"a wheel, as far as anybody knows\n" * 100
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import json
 import os
@@ -55,6 +56,7 @@ def eventually(what: str, holds: Callable[[], Any], seconds: float = PATIENCE_SE
 def _template() -> tuple[str, str]:
     """A receiver's and an enrolled collector's folder, made once a process; the tests work on copies."""
     place = Path(tempfile.mkdtemp(prefix="carnet-rig-"))
+    atexit.register(shutil.rmtree, place, ignore_errors=True)
     with programs.receiver(place / "receiver", place / "receiver.log") as receiver:
         made = programs.call("carnet-collector", "keygen", "--state-dir", str(place / "s"))
         programs.enrol(receiver, place / "s", "rig")

@@ -50,7 +50,7 @@ async def invite(request: web.Request) -> web.Response:
         services=asked.limits.services,
         environments=asked.limits.environments,
     )
-    made = await desk.ask(
+    made = await desk.change(
         enrol.invite,
         caller(request),
         asked.names,

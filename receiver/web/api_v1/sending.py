@@ -62,7 +62,7 @@ async def grant(request: web.Request) -> web.Response:
     """Give a collector a token for an hour, for a statement that its key signed."""
     desk, body = services(request).desk, await read_body(request)
     collector_id = request.match_info["collector_id"]
-    issued = await desk.ask(access.collector_access, collector_id, body, desk.now(), desk.random, request.remote)
+    issued = await desk.change(access.collector_access, collector_id, body, desk.now(), desk.random, request.remote)
     return answers.json(
         {"id": issued.id, "token": issued.token, "expiresAt": format_time(issued.expires_at)},
         HTTPStatus.CREATED,
