@@ -19,6 +19,7 @@ from collector.client import Client
 from collector.clock import monotonic, utcnow
 from collector.instance import client_settings
 from collector.intake import Intake
+from collector.notify import ALIVE, READY, STOPPING, ServiceManager
 from collector.queueing import Queue
 from collector.readiness import Candidates
 from collector.reporting import report
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from shared.encoding import JsonObject
 
 _PRUNE_SECONDS = 600.0
+_STUCK_SECONDS = 1_800.0
+"""Hashing the largest artifact takes minutes; an intake that began nothing for longer than this hangs."""
 
 
 @dataclass(slots=True)
@@ -132,7 +135,7 @@ def _call_soon(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None
         loop.call_soon_threadsafe(act)
 
 
-async def run(instance: Instance, tell: Callable[..., None]) -> None:
+async def run(instance: Instance, tell: Callable[..., None], manager: ServiceManager) -> None:
     """Run until SIGTERM or SIGINT; raises only what ends the daemon: a broken spool, or a bug of ours."""
     async with _assembled(instance, tell) as daemon:
         loop = asyncio.get_running_loop()
@@ -143,17 +146,20 @@ async def run(instance: Instance, tell: Callable[..., None]) -> None:
             await asyncio.to_thread(daemon.watcher.start)
             tell("started", collector=instance.identity.collector_id, roots=list(instance.plans))
             try:
-                await _work(daemon, tell)
+                manager.tell(READY)
+                await _work(daemon, tell, manager)
             finally:
+                manager.tell(STOPPING)
                 await asyncio.to_thread(daemon.watcher.stop)
             tell("stopped", pending=instance.spool.stats(utcnow()).pending)
 
 
-async def _work(daemon: Daemon, tell: Callable[..., None]) -> None:
+async def _work(daemon: Daemon, tell: Callable[..., None], manager: ServiceManager) -> None:
     halt = threading.Event()
     intake = _in_thread(lambda: daemon.intake.run(halt))
     shipping = asyncio.create_task(_never_die(daemon, tell))
     pruning = asyncio.create_task(_keep_pruned(daemon, tell))
+    pinging = asyncio.create_task(_say_alive(daemon, manager))
     stopping = asyncio.create_task(daemon.stop.wait())
     working: set[asyncio.Future[Any]] = {intake, shipping}
     try:
@@ -163,11 +169,12 @@ async def _work(daemon: Daemon, tell: Callable[..., None]) -> None:
         halt.set()
         stopping.cancel()
         pruning.cancel()
+        pinging.cancel()
         await asyncio.wait(working, timeout=daemon.instance.config.ship.stop_seconds)
         shipping.cancel()
         # Who is still reading a huge file is left behind: nothing of it is stored, and the next start reads it anew.
         intake.cancel()
-        results = await asyncio.gather(intake, shipping, pruning, return_exceptions=True)
+        results = await asyncio.gather(intake, shipping, pruning, pinging, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
             raise result
@@ -210,6 +217,17 @@ async def _never_die(daemon: Daemon, tell: Callable[..., None]) -> None:
             daemon.shipper.shipped.last_error = f"{type(error).__name__}: {error}"
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(daemon.stop.wait(), daemon.instance.config.ship.retry_cap_seconds)
+
+
+async def _say_alive(daemon: Daemon, manager: ServiceManager) -> None:
+    """Tell a manager that asked for it that work is done: this loop turns, and the intake began something lately."""
+    if manager.watchdog_seconds is None:
+        return
+    while True:
+        stepped_at = daemon.intake.taken.stepped_at
+        if stepped_at is None or monotonic() - stepped_at < _STUCK_SECONDS:
+            manager.tell(ALIVE)
+        await asyncio.sleep(manager.watchdog_seconds / 3)
 
 
 async def _keep_pruned(daemon: Daemon, tell: Callable[..., None]) -> None:

@@ -97,6 +97,7 @@ class Intake:
             stop.wait(max(0.0, next_at - now))
 
     def _step(self, stop: threading.Event) -> None:
+        self.taken.stepped_at = self.sealing.monotonic()
         if self.sealing.monotonic() >= self._next_scan:
             self._rounds.make(stop)
             self._next_scan = self.sealing.monotonic() + self.scan_seconds
@@ -143,6 +144,7 @@ class Intake:
 
     def _look(self, key: Key) -> None:
         """One file; the daemon's per-file step, where nothing that a file does may end the daemon."""
+        self.taken.stepped_at = self.sealing.monotonic()
         try:
             self._look_carefully(self.plans[key[0]], key)
         except SpoolBroken:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class Taken:
     """Counters of the intake, what is in its way, and when the last scan of each root ended (monotonic seconds).
 
-    `no_room` says why nothing is taken at the moment; `held_back` why single files are not.
+    `stepped_at` is when the intake last began something: a round of its loop, or a file. `no_room` says why nothing is
+    taken at the moment; `held_back` why single files are not.
     """
 
     captured: int = 0
@@ -29,6 +30,7 @@ class Taken:
     set_aside: int = 0
     skipped: int = 0
     scans: int = 0
+    stepped_at: float | None = None
     no_room: str | None = None
     scanned_at: dict[str, float] = field(default_factory=dict)
     scan_errors: dict[str, str] = field(default_factory=dict)

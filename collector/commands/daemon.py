@@ -15,6 +15,7 @@ from collector.clock import utcnow
 from collector.config import load_config
 from collector.instance import SPOOL_NAME, check, open_instance
 from collector.logs import json_teller
+from collector.notify import ServiceManager
 from collector.spool import SpoolReader
 from collector.status import SOCKET_NAME, ask_status
 from collector.terminal import output_option, show
@@ -48,7 +49,7 @@ def read_config(path: Path) -> Config:
 def run(config_path: Path) -> None:
     """Run the daemon: watch, attest, keep, ship, until SIGTERM."""
     with open_instance(read_config(config_path)) as instance:
-        asyncio.run(wiring.run(instance, json_teller(utcnow)))
+        asyncio.run(wiring.run(instance, json_teller(utcnow), ServiceManager.of(os.environ)))
 
 
 @click.command()

@@ -32,18 +32,22 @@ _MAX_TOKEN_BYTES = 1024
 @click.command()
 @click.option("--key-file", type=click.Path(path_type=Path), help="Where the key goes; never overwritten.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Or its directory, as in the configuration.")
+@click.option("--show", "only_show", is_flag=True, help="Make nothing: print the public half of the key that is there.")
 @output_option
-def keygen(key_file: Path | None, state_dir: Path | None, output: str) -> None:
+def keygen(key_file: Path | None, state_dir: Path | None, only_show: bool, output: str) -> None:  # noqa: FBT001
     """Make this host's private key, and print its public half and fingerprint."""
     if (key_file is None) == (state_dir is None):
         msg = "give --key-file or --state-dir"
         raise click.UsageError(msg)
     path = key_file or Path(str(state_dir)) / "key.pem"
-    _make_private(path.parent)
-    signer = write_key(path, secrets.token_bytes(32))
+    if only_show:
+        signer = load_key(path)
+    else:
+        _make_private(path.parent)
+        signer = write_key(path, secrets.token_bytes(32))
     public = b64encode(signer.public.spki)
     text = (
-        f"made {path}\nfingerprint {signer.public.key_id}\n"
+        f"{'at' if only_show else 'made'} {path}\nfingerprint {signer.public.key_id}\n"
         f"-----BEGIN PUBLIC KEY-----\n{public}\n-----END PUBLIC KEY-----"
     )
     show(output, {"path": str(path), "keyId": signer.public.key_id, "publicKey": public}, text)

@@ -349,3 +349,11 @@ def test_health_on_an_address_is_200_or_503(tmp_path: Path) -> None:
         eventually("it is not well while nobody answers", lambda: health() == 503)
         one.start_receiver()
         eventually("and is well once somebody does", lambda: health() == 200)
+
+
+def test_the_public_half_of_a_key_that_is_there_can_be_shown_and_nothing_is_made(tmp_path: Path) -> None:
+    made = json.loads(run("keygen", "--state-dir", str(tmp_path / "s"), "--output", "json").stdout)
+    shown = json.loads(run("keygen", "--show", "--state-dir", str(tmp_path / "s"), "--output", "json").stdout)
+    assert shown == made
+    assert run("keygen", "--show", "--state-dir", str(tmp_path / "none")).returncode == CONFIG
+    assert not (tmp_path / "none").exists()
