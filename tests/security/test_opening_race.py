@@ -31,6 +31,11 @@ GOOD = b"<testsuite/>" * 100
 ATTACKER = """
 import os, sys
 canary, outside, other_user = sys.argv[1:]
+if other_user:
+    # Here and not before: the other user may not be allowed to start this interpreter.
+    os.setgroups([])
+    os.setgid(int(other_user))
+    os.setuid(int(other_user))
 
 def swap(make, path):
     new = path + ".new"
@@ -110,8 +115,8 @@ def attacker(root: Path, tmp_path: Path) -> Iterator[None]:
         for path in (root, root / "sub", root / "sub/report.xml"):
             os.chown(path, other, other)
     command = [sys.executable, "-I", "-c", ATTACKER, str(tmp_path / "canary"), str(tmp_path / "outside")]
-    command.append("other user" if other is not None else "")
-    with subprocess.Popen(command, cwd=root, user=other, group=other, stdout=subprocess.PIPE) as process:
+    command.append(str(other) if other is not None else "")
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         yield
