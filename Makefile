@@ -21,7 +21,7 @@ check: setup  ## lint, format, types, import contracts, docs lists
 	$(BIN)/pytest -q tests/architecture
 
 test: check  ## check, then every test at its CI size
-	@.ci/need openssl strace
+	@.ci/need git openssl strace
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --durations=10
 
 bench: setup  ## the figures that docs/operations.md quotes

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from shared.errors import ConfigError
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -335,4 +337,4 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    raise NotImplementedError("a database is never taken back to an older schema")
+    raise ConfigError("a database is never taken back to an older schema", "restore a backup made before the upgrade")
