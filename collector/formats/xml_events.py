@@ -9,6 +9,7 @@ wrong with the bytes comes out as `MalformedError` with line and column.
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 from collections import deque
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _INVALID_TOKEN = 4
 _UNDEFINED_ENTITY = 11
 _ENCODING_ERRORS = frozenset({6, 18, 19})
+_STOPPED_SHORT = frozenset({3, 5, 6, 20, 29})
+"""No element, unclosed token, partial character, unclosed CDATA, incomplete declaration: at the end, truncated."""
 
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _LONGEST_CHARACTER = 4
@@ -105,29 +108,38 @@ def xml_events(stream: BinaryIO, limits: Limits, text_of: frozenset[str] = froze
     silent = 0
     while chunk := stream.read(limits.chunk_bytes):
         encoding = encoding or _encoding(chunk)
-        window = window[-_LONGEST_CHARACTER:] + chunk
+        # What the parser has not digested yet is kept: it may put a token off until more of it came, or until the end.
+        window = (window[-_LONGEST_CHARACTER:] if target.busy else window) + chunk
         target.busy = False
-        try:
+        with _translated(window, encoding, at_end=False):
             parser.feed(chunk)
-        except ParseError as error:
-            raise _refusal(error, window, encoding.decode("ascii")) from None
-        except DefusedXmlException:
-            raise _entity("an entity is declared or used") from None
-        except (LookupError, ValueError):
-            # How pyexpat answers an encoding that it does not know, or that is no table of single bytes.
-            raise _bad_encoding(f"the encoding {encoding.decode('ascii')!r} is not supported") from None
         silent = 0 if target.busy else silent + len(chunk)
         if silent > limits.max_token_bytes:
             raise MalformedError(Code.TOO_LARGE, f"one tag is larger than {limits.max_token_bytes} bytes")
         while target.events:
             yield target.events.popleft()
-    try:
+    with _translated(window, encoding, at_end=True):
         parser.close()
-    except ParseError as error:
-        raise MalformedError(
-            Code.TRUNCATED, f"{_where(error)}: the file ends here, before its document does", _HINT_TRUNCATED
-        ) from None
     yield from target.events
+
+
+@contextlib.contextmanager
+def _translated(window: bytes, encoding: bytes, *, at_end: bool) -> Iterator[None]:
+    """Turn what the parser raises into one of ours; at the end, where a document stops short, into `truncated`."""
+    named = encoding.decode("ascii")
+    try:
+        yield
+    except ParseError as error:
+        if at_end and error.code in _STOPPED_SHORT:
+            raise MalformedError(
+                Code.TRUNCATED, f"{_where(error)}: the file ends here, before its document does", _HINT_TRUNCATED
+            ) from None
+        raise _refusal(error, window, named) from None
+    except DefusedXmlException:
+        raise _entity("an entity is declared or used") from None
+    except (LookupError, ValueError):
+        # How pyexpat answers an encoding that it does not know, or that is no table of single bytes.
+        raise _bad_encoding(f"the encoding {named!r} is not supported") from None
 
 
 _HINT_TRUNCATED = "let the tool that writes it finish, or write to another name and rename"
