@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from collector.receipts import Sent, Settlement
+    from collector.receipts import Beat, Sent, Settlement
     from shared.keys import PublicKey
 
 
@@ -30,8 +30,8 @@ class Store(Protocol):
         """Give the oldest pending entries."""
         ...
 
-    def settle(self, settlement: Settlement, reasons: dict[int, str], now: datetime) -> None:
-        """End entries as a receipt says, and remember it."""
+    def settle(self, settlement: Settlement, reasons: dict[int, str], beat: Beat, now: datetime) -> None:
+        """End entries as a receipt says, and remember it; `beat` went with the request that it answers."""
         ...
 
     def quarantine_damaged(self, sequence: int, now: datetime) -> None:
@@ -42,8 +42,8 @@ class Store(Protocol):
         """Keep what a request was answered with, for whoever asks for the status."""
         ...
 
-    def heartbeat(self, now: datetime) -> bytes:
-        """Make the next heartbeat, signed."""
+    def heartbeat(self, now: datetime) -> Beat:
+        """Make the next heartbeat, signed; its number is used up once it leaves."""
         ...
 
 

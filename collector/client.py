@@ -21,6 +21,7 @@ from shared.errors import Code, ConfigError, TryLaterError
 from shared.wire import JSON_TYPE, MAX_RETRY_AFTER_SECONDS, error_for
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
     from types import SimpleNamespace, TracebackType
     from typing import Self
@@ -149,15 +150,24 @@ class Client:
         """Ask for something; raises as `post` does."""
         return await self._ask("GET", path, None, token)
 
-    async def post(self, path: str, body: bytes, token: str | None) -> Answer:
-        """Send JSON.
+    async def post(
+        self, path: str, body: bytes, token: str | None, again: Callable[[], Awaitable[None]] | None = None
+    ) -> Answer:
+        """Send JSON; `again` is awaited before the body is handed over a second time.
 
         Raises `UnreachableError` where nobody answered, else the family that `shared.wire` gives to the status; a
         redirect or another unexpected status counts as somebody else answering.
         """
-        return await self._ask("POST", path, body, token)
+        return await self._ask("POST", path, body, token, again)
 
-    async def _ask(self, method: str, path: str, body: bytes | None, token: str | None) -> Answer:
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        token: str | None,
+        again: Callable[[], Awaitable[None]] | None = None,
+    ) -> Answer:
         headers = {} if body is None else {"Content-Type": JSON_TYPE}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
@@ -170,6 +180,8 @@ class Client:
                 # about whether it answers. What is sent twice is known there by its id.
                 if not used.again:
                     raise
+                if again is not None:
+                    await again()
                 found = await self._once(method, path, body, headers, _Connection())
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError, ValueError) as error:
             raise UnreachableError(f"{self._base} does not answer: {_words(error)}") from None

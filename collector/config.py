@@ -25,6 +25,8 @@ _MAX_FILE_BYTES = 1 << 20
 
 Glob: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=500)]
 RootName: TypeAlias = Annotated[str, StringConstraints(pattern=r"\A[a-z0-9][a-z0-9_-]{0,62}\z")]
+DisclosureLevel: TypeAlias = Literal["verdict", "summary", "full"]
+FieldName: TypeAlias = Annotated[str, StringConstraints(pattern=r"\A[A-Za-z][A-Za-z0-9_.-]{0,63}\z")]
 Seconds: TypeAlias = Annotated[float, Field(gt=0, le=31_536_000)]
 Bytes: TypeAlias = Annotated[int, Field(gt=0, le=1 << 50)]
 
@@ -81,7 +83,9 @@ class RootSection(_Section):
     exclude: tuple[Glob, ...] = Field((), description="globs below the root; go before `include`")
     artifacts: tuple[Glob, ...] = Field((), description="globs of files that are hashed only, whatever they hold")
     names: tuple[NameRule, ...] = Field((), description="names of claims by glob; the first that matches counts")
-    disclosure: Literal["verdict", "summary"] = Field("verdict", description="how much of a report leaves")
+    disclosure: DisclosureLevel = Field("verdict", description="how much of a report leaves")
+    disclosure_by: dict[str, DisclosureLevel] = Field({}, description="levels of formats that have another one")
+    fields: tuple[FieldName, ...] | None = Field(None, description="the only evidence fields that leave, if set")
     watch: Literal["events", "poll"] = Field("events", description="poll where the folder is on NFS or SMB")
     follow_symlinks: bool = Field(default=False, description="follow links that stay inside the root")
     max_links: Annotated[int, Field(ge=1, le=65_535)] = Field(1, description="a file with more hard links is refused")
@@ -105,7 +109,8 @@ class WatchSection(_Section):
     scan_seconds: Seconds = Field(60, description="between two scans; the scan is the truth, events only hints")
     settle_seconds: Seconds = Field(2, description="between two equal looks at a file that nobody said is finished")
     broken_after_seconds: Seconds = Field(300, description="a broken report is attested as not passed after this long")
-    max_file_bytes: Bytes = Field(512 << 20, description="larger reports are set aside")
+    max_file_bytes: Bytes = Field(512 << 20, description="larger reports are attested as not passed")
+    parse_seconds: Seconds = Field(30, description="a report may be read this long, and 3 seconds more for each MiB")
     max_artifact_bytes: Bytes = Field(64 << 30, description="larger artifacts are set aside")
 
 

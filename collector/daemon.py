@@ -19,7 +19,9 @@ from collector.client import Client
 from collector.clock import monotonic, utcnow
 from collector.instance import client_settings
 from collector.intake import Intake
+from collector.leaving import destination
 from collector.notify import ALIVE, READY, STOPPING, ServiceManager
+from collector.parsing import Bounds, Parser
 from collector.queueing import Queue
 from collector.readiness import Candidates
 from collector.reporting import report
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
 
 _PRUNE_SECONDS = 600.0
 _STUCK_SECONDS = 1_800.0
-"""Hashing the largest artifact takes minutes; an intake that began nothing for longer than this hangs."""
+"""Hashing the largest artifact takes minutes; an intake that began nothing for longer, beside the time that its parser
+may take for the largest report, hangs."""
 
 
 @dataclass(slots=True)
@@ -58,6 +61,7 @@ class Daemon:
         return report(
             self.instance,
             self.intake.taken,
+            self.intake.parser,
             self.shipper.shipped,
             waiting=len(self.intake.candidates),
             now=utcnow(),
@@ -70,10 +74,12 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
     loop = asyncio.get_running_loop()
     stop, wake = asyncio.Event(), asyncio.Event()
     config = instance.config
+    parser = Parser(monotonic, tell, Bounds(seconds=config.watch.parse_seconds))
     intake = Intake(
         plans=instance.plans,
         spool=instance.spool,
         sealing=Sealing(instance.identity, instance.signer, instance.epoch, utcnow, monotonic, secrets.token_bytes),
+        parser=parser,
         candidates=Candidates(
             settle_seconds=config.watch.settle_seconds, broken_after_seconds=config.watch.broken_after_seconds
         ),
@@ -89,7 +95,17 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
         poll_seconds=config.watch.scan_seconds,
     )
     async with Client(client_settings(config)) as client:
-        session = Session(client, instance.signer, config.state_dir, instance.enrolled)
+        queue = Queue(
+            instance.spool,
+            instance.identity,
+            instance.signer,
+            destination(config.receiver.url, instance.identity.audience),
+            instance.epoch,
+            instance.key_made_at,
+            secrets.token_bytes,
+            tell,
+        )
+        session = Session(client, instance.signer, config.state_dir, instance.enrolled, queue)
         chance = random.SystemRandom()
         said = config.ship
         shipper = Shipper(
@@ -105,15 +121,7 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
                 put_back_cap_seconds=said.put_back_cap_seconds,
                 stop_seconds=said.stop_seconds,
             ),
-            store=Queue(
-                instance.spool,
-                instance.identity,
-                instance.signer,
-                instance.epoch,
-                instance.key_made_at,
-                secrets.token_bytes,
-                tell,
-            ),
+            store=queue,
             post=session.post,
             around=Surroundings(
                 utcnow=utcnow,
@@ -127,7 +135,8 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
             stop=stop,
             wake=wake,
         )
-        yield Daemon(instance, intake, shipper, watcher, stop, wake)
+        with parser:
+            yield Daemon(instance, intake, shipper, watcher, stop, wake)
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
@@ -223,9 +232,10 @@ async def _say_alive(daemon: Daemon, manager: ServiceManager) -> None:
     """Tell a manager that asked for it that work is done: this loop turns, and the intake began something lately."""
     if manager.watchdog_seconds is None:
         return
+    stuck = _STUCK_SECONDS + daemon.intake.parser.bounds.longest(daemon.instance.config.watch.max_file_bytes)
     while True:
         stepped_at = daemon.intake.taken.stepped_at
-        if stepped_at is None or monotonic() - stepped_at < _STUCK_SECONDS:
+        if stepped_at is None or monotonic() - stepped_at < stuck:
             manager.tell(ALIVE)
         await asyncio.sleep(manager.watchdog_seconds / 3)
 

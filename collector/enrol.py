@@ -28,10 +28,11 @@ from shared.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from collector.client import Client
+    from shared.dsse import Envelope
     from shared.keys import Signer
     from shared.predicates import Audience
 
@@ -72,23 +73,17 @@ def pin(offered: Offered, fingerprint: str) -> tuple[TrustedKeyring, bytes]:
     return keyring, newest or first
 
 
-async def enrol(
-    client: Client,
+def enrolment_request(
     token: str,
-    name: str,
     believed: tuple[TrustedKeyring, bytes],
     signer: Signer,
     *,
     now: datetime,
     random: Callable[[int], bytes],
-) -> Enrolled:
-    """Prove possession of the key and get the collector's id.
-
-    Raises `TryLaterError` while a person must confirm the fingerprint first, `StateError` where the invitation is
-    used or bound to another name, and `UntrustedError` where the enrolment statement does not prove itself.
-    """
-    keyring, envelope = believed
-    request = statement.sign(
+) -> Envelope:
+    """Sign what proves possession of the key: for this workspace, and for this invitation alone."""
+    keyring, _ = believed
+    return statement.sign(
         ENROLMENT_REQUEST,
         (subject_sha256(sha256(signer.public.spki).hex()),),
         EnrolmentRequest(
@@ -102,6 +97,22 @@ async def enrol(
         ),
         signer,
     )
+
+
+async def enrol(
+    client: Client,
+    token: str,
+    name: str,
+    believed: tuple[TrustedKeyring, bytes],
+    signer: Signer,
+    request: Envelope,
+) -> Enrolled:
+    """Send the request and get the collector's id.
+
+    Raises `TryLaterError` while a person must confirm the fingerprint first, `StateError` where the invitation is
+    used or bound to another name, and `UntrustedError` where the enrolment statement does not prove itself.
+    """
+    keyring, envelope = believed
     body = emit_enrol_request(name, request.to_bytes())
     answer = parse_enrol_answer((await client.post(ENROL_PATH, body, token)).body)
     if answer.enrolment is None:
@@ -118,17 +129,11 @@ async def enrol(
     return Enrolled(record.collector_id, keyring, envelope, answer.enrolment)
 
 
-async def ask_access(
-    client: Client,
-    collector_id: str,
-    audience: Audience,
-    signer: Signer,
-    *,
-    now: datetime,
-    random: Callable[[int], bytes],
-) -> str:
-    """Get a bearer token for an hour with the key alone; raises what `Client` raises, or `StateError`."""
-    envelope = statement.sign(
+def access_request(
+    collector_id: str, audience: Audience, signer: Signer, *, now: datetime, random: Callable[[int], bytes]
+) -> Envelope:
+    """Sign what asks for a bearer token; it is good once."""
+    return statement.sign(
         ACCESS,
         (subject_sha256(sha256(signer.public.spki).hex()),),
         Access(
@@ -141,8 +146,17 @@ async def ask_access(
         ),
         signer,
     )
-    answer = await client.post(ACCESS_PATH.format(collector_id=collector_id), envelope.to_bytes(), None)
-    return parse_token(answer.body)
+
+
+async def ask_access(
+    client: Client, collector_id: str, request: Envelope, again: Callable[[], Awaitable[None]] | None = None
+) -> str:
+    """Get a bearer token for an hour with the key alone; raises what `Client` raises, or `StateError`.
+
+    `again` is awaited before the request is sent a second time.
+    """
+    path = ACCESS_PATH.format(collector_id=collector_id)
+    return parse_token((await client.post(path, request.to_bytes(), None, again)).body)
 
 
 async def refresh_keyring(client: Client, token: str, held: TrustedKeyring) -> tuple[TrustedKeyring, bytes | None]:

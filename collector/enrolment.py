@@ -6,14 +6,14 @@ loaded. The file is replaced by rename and synced with its directory.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
+from collector.durable import replace_private
 from collector.trust import Enrolled
 from shared import dsse
 from shared.encoding import b64decode, b64encode, canonical, parse_object
 from shared.errors import CarnetError, ConfigError
-from shared.keyfile import read_secret, write_secret
+from shared.keyfile import read_secret
 from shared.keyring import open_keyring
 from shared.keys import key_from_spki
 
@@ -46,8 +46,6 @@ def load(state_dir: Path) -> Enrolled | None:
 
 def save(state_dir: Path, enrolled: Enrolled) -> None:
     """Replace the file as a whole; raises `ConfigError` where it cannot be written."""
-    path = state_dir / FILE_NAME
-    beside = state_dir / f".{FILE_NAME}.new"
     content = canonical(
         {
             "collectorId": enrolled.collector_id,
@@ -56,14 +54,4 @@ def save(state_dir: Path, enrolled: Enrolled) -> None:
             "enrolment": enrolled.enrolment.decode("ascii"),
         }
     )
-    try:
-        beside.unlink(missing_ok=True)
-        write_secret(beside, content)
-        beside.replace(path)
-        directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}", "make the state directory writable") from None
+    replace_private(state_dir / FILE_NAME, content)

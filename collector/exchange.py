@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from collector.client import Answer
+    from collector.leaving import Leaving
     from collector.receipts import Sent, Settlement
     from shared.keyring import TrustedKeyring
     from shared.wire import Result
@@ -36,10 +37,23 @@ class StoppedError(Exception):
     """Told to stop: nothing failed, nothing was settled; never leaves the shipper."""
 
 
-class Post(Protocol):
-    """Sends a body to a path with a good token, renewing the token by itself; raises what `Client` raises."""
+class UnlistedError(Exception):
+    """The ledger could not be written, so nothing was sent; never leaves the shipper, which raises its cause."""
 
-    def __call__(self, path: str, body: bytes, /) -> Awaitable[Answer]:
+    def __init__(self, cause: CarnetError) -> None:
+        """Take what the spool said."""
+        super().__init__(cause)
+        self.cause = cause
+
+
+class Post(Protocol):
+    """Sends a body to a path with a good token, renewing the token by itself.
+
+    Each time before it hands the body over, it writes into the ledger what leaves with it. Raises what `Client`
+    raises, and `UnlistedError`.
+    """
+
+    def __call__(self, path: str, body: bytes, leaving: Sequence[Leaving], /) -> Awaitable[Answer]:
         """Send."""
         ...
 
@@ -99,7 +113,7 @@ class Exchange:
     patience: Patience
     stop: asyncio.Event
 
-    async def send(self, path: str, body: bytes, *, patient: bool) -> Answer:
+    async def send(self, path: str, body: bytes, leaving: Sequence[Leaving], *, patient: bool) -> Answer:
         """Send once, and if `patient` again as long as a reachable receiver says later: the one retry policy.
 
         Raises what `post` raises; where somebody asks for a longer wait than the cap, that wait is the caller's.
@@ -115,7 +129,7 @@ class Exchange:
             reraise=True,
         ):
             with attempt:
-                return await self.in_time(self.post(path, body))
+                return await self.in_time(self.post(path, body, leaving))
         msg = "tenacity ended without an outcome"
         raise RuntimeError(msg)
 
@@ -174,6 +188,14 @@ class Exchange:
             return task.result()
         finally:
             await _end(task, stopping)
+
+
+async def plainly(doing: Awaitable[T]) -> T:
+    """Do something; where the ledger could not be written, raise what the spool said."""
+    try:
+        return await doing
+    except UnlistedError as error:
+        raise error.cause from None
 
 
 def asked_seconds(error: BaseException | None) -> float | None:

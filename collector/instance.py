@@ -18,6 +18,7 @@ from collector.attest import Identity
 from collector.client import ClientSettings, check_url
 from collector.clock import utcnow
 from collector.plans import root_plans
+from collector.secretrules import secret_rules
 from collector.spool import Spool, SpoolSettings
 from shared.errors import ConfigError
 from shared.keyfile import load_key
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collector.config import Config
     from collector.trust import Enrolled
     from shared.keys import Ed25519Signer
+    from shared.redaction import Rules
 
 SPOOL_NAME = "spool.sqlite"
 
@@ -39,6 +41,7 @@ class Instance:
 
     config: Config
     plans: Mapping[str, RootPlan]
+    secrets: Rules
     identity: Identity
     signer: Ed25519Signer
     key_made_at: datetime
@@ -59,10 +62,10 @@ def client_settings(config: Config) -> ClientSettings:
     )
 
 
-def check(config: Config) -> dict[str, RootPlan]:
+def check(config: Config, secrets: Rules) -> dict[str, RootPlan]:
     """Look for what is wrong beyond single keys, and give the plan of each root; raises `ConfigError`."""
     check_url(config.receiver.url)
-    plans = root_plans(config)
+    plans = root_plans(config, secrets)
     for root in config.roots:
         if not root.path.is_dir():
             raise ConfigError(f"roots.{root.name}.path: {root.path} is no directory", "make it, or correct the path")
@@ -77,7 +80,8 @@ def check(config: Config) -> dict[str, RootPlan]:
 @contextlib.contextmanager
 def open_instance(config: Config) -> Iterator[Instance]:
     """Open everything that a collector needs; raises `ConfigError` in words for whatever is missing or wrong."""
-    plans = check(config)
+    secrets_known = secret_rules()
+    plans = check(config, secrets_known)
     signer = load_key(config.key_path)
     enrolled = enrolment.load(config.state_dir)
     if enrolled is None:
@@ -104,6 +108,7 @@ def open_instance(config: Config) -> Iterator[Instance]:
         yield Instance(
             config=config,
             plans=plans,
+            secrets=secrets_known,
             identity=identity,
             signer=signer,
             key_made_at=datetime.fromtimestamp(config.key_path.stat().st_mtime, UTC),

@@ -6,24 +6,27 @@ file is told to be captured after the spool's commit and not before; while there
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from collector.capture import Broken, Captured, RootPlan, Unknown, capture
+from collector.capture import Broken, Captured, RootPlan, Unknown, begin, end
 from collector.globs import Picked
 from collector.opening import look_at
 from collector.readiness import Readiness
 from collector.rounds import Rounds
 from collector.spool import SpoolBroken, SpoolFull
-from collector.storing import store, why
+from collector.storing import store, told, why
 from collector.taken import Refused, Taken
 from shared.errors import Code, MalformedError, TryLaterError
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from collector.capture import Begun
+    from collector.parsing import Parser
     from collector.readiness import Candidates, Key, Look
     from collector.spool import Aside, FileSeen, Spool
     from collector.storing import Sealing
@@ -39,6 +42,17 @@ _NEVER = float("-inf")
 """A time at which nothing is due yet: asks for the next one without taking anything out."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A file in hand: when it was looked at (monotonic seconds), what may be done with it, and what was begun."""
+
+    key: Key
+    at: float
+    ready: Readiness
+    file: Begun
+    final: bool
+
+
 @dataclass(slots=True)
 class Intake:
     """Takes files of several roots into one spool; everything but `hint` and `rescan` runs in one thread."""
@@ -46,6 +60,7 @@ class Intake:
     plans: Mapping[str, RootPlan]
     spool: Spool
     sealing: Sealing
+    parser: Parser
     candidates: Candidates
     scan_seconds: float
     broken_after_seconds: float
@@ -105,18 +120,23 @@ class Intake:
         if self.sealing.monotonic() >= self._resume_at:
             next_at = self._take(stop) or self._next_scan
         self._listen(min(self._next_scan, next_at) - self.sealing.monotonic())
+        self.parser.rest()
 
     def _take(self, stop: threading.Event) -> float | None:
         """Look at every file whose time has come, and commit what can be taken; gives when the next one's comes."""
         due = self.candidates.due(self.sealing.monotonic())
+        begun: _Begun | None = None
         for key in due.keys:
             if stop.is_set():
                 break
             if self.taken.no_room is not None and self.sealing.monotonic() < self._resume_at:
                 self.candidates.hint(key, False, self._resume_at)  # noqa: FBT003 - nobody said that it is closed
                 continue
-            self._look(key)
+            following = self._begin(key)
+            self._end(begun)  # while the parser works on the one that follows
+            begun = following
             self._flush_if_due()
+        self._end(begun)
         self._flush()
         return self.candidates.due(_NEVER).next_at
 
@@ -142,11 +162,12 @@ class Intake:
 
     # --- one file ---
 
-    def _look(self, key: Key) -> None:
+    @contextlib.contextmanager
+    def _careful(self, key: Key) -> Iterator[None]:
         """One file; the daemon's per-file step, where nothing that a file does may end the daemon."""
         self.taken.stepped_at = self.sealing.monotonic()
         try:
-            self._look_carefully(self.plans[key[0]], key)
+            yield
         except SpoolBroken:
             raise
         except TryLaterError as error:
@@ -160,31 +181,48 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - whatever one file does, the others go on
             self._refuse(key, why(error))
 
-    def _look_carefully(self, plan: RootPlan, key: Key) -> None:
+    def _begin(self, key: Key) -> _Begun | None:
+        """Look at a file, and read it if its time has come; None where there is nothing to end."""
+        begun: _Begun | None = None
+        with self._careful(key):
+            begun = self._begin_carefully(self.plans[key[0]], key)
+        return begun  # noqa: RET504 - the block may have ended before there was one
+
+    def _begin_carefully(self, plan: RootPlan, key: Key) -> _Begun | None:
         now = self.sealing.monotonic()
         found = look_at(plan.spec, key[1])
         if found is None:
             self._gone(key)
-            return
+            return None
         self._refused.saw(key, found.look)
         ready = self.candidates.look(key, found.look, now, done=found.done)
         if ready is Readiness.WAIT:
-            return
+            return None
         as_artifact = plan.spec.rules.pick(key[1]) is Picked.ARTIFACT
         if as_artifact and ready is Readiness.READY_IF_COMPLETE:
-            return
+            return None
+        file = begin(plan, self.parser, key[1], found.look, as_artifact=as_artifact)
         final = ready is Readiness.STALE or (self._once and self._has_stood_still(found.look))
-        outcome = capture(plan, key[1], found.look, final=final, as_artifact=as_artifact)
+        return _Begun(key, now, ready, file, final)
+
+    def _end(self, begun: _Begun | None) -> None:
+        """Take a file that was begun into the group, if it is what may be taken now."""
+        if begun is not None:
+            with self._careful(begun.key):
+                self._end_carefully(begun)
+
+    def _end_carefully(self, begun: _Begun) -> None:
+        outcome = end(begun.file, self.parser, final=begun.final)
         if isinstance(outcome, Broken):
             return
-        if ready is Readiness.READY_IF_COMPLETE and (isinstance(outcome, Unknown) or not outcome.ends):
+        if begun.ready is Readiness.READY_IF_COMPLETE and (isinstance(outcome, Unknown) or not outcome.ends):
             return
         if not self._group and not self._unknown:
-            self._group_since = now
+            self._group_since = begun.at
         if isinstance(outcome, Unknown):
-            self._unknown.append((key, outcome.file))
+            self._unknown.append((begun.key, outcome.file))
         else:
-            self._group.append((key, outcome))
+            self._group.append((begun.key, outcome))
 
     def _has_stood_still(self, look: Look) -> bool:
         # One pass cannot wait for minutes; the inode's change time, which nobody can set, says how long it was so.
@@ -203,6 +241,7 @@ class Intake:
         return self.candidates.forget(key)
 
     def _refuse(self, key: Key, aside: Aside) -> None:
+        aside = told(aside, self.plans[key[0]].secrets)
         self.taken.held_back.pop(key, None)
         self.candidates.forget(key)
         try:

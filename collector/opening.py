@@ -2,39 +2,33 @@
 
 Invariants: no path leads outside of the root, whatever is swapped while it is walked (`openat2`, or name by
 name where the kernel has none); what is not a regular file is never read and never waited for; the bytes that
-are hashed are the bytes that are handed on, from one descriptor; a file that changed meanwhile is not handed
-on.
+are hashed are the bytes that are handed on, from one descriptor; of a file that changed meanwhile nothing is
+believed.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import os
 import stat
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Literal, cast
+from typing import TYPE_CHECKING, Literal
 
 from collector.beneath import FOLDER, open_beneath
 from collector.context import FileContext, parse_context_file
 from collector.globs import CONTEXT_FILE, DONE_SUFFIX, Rules
 from collector.readiness import Look
-from shared.errors import CarnetError, Code, MalformedError, StateError, TryLaterError
+from collector.refusals import changed, not_regular, outside, too_large, translated
+from shared.errors import CarnetError, Code, MalformedError, StateError
 from shared.predicates import Context
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
-    from typing import Self
-
-MAX_MEMORY_BYTES = 32 << 20
-"""Up to here the content of a file is kept in memory; what is larger is copied to an unlinked file."""
 
 HEAD_BYTES = 64 << 10
-"""How much of the beginning of a file that is only hashed is kept: enough to recognise its format."""
+"""How much of the beginning of a file is looked at to recognise its format."""
 
 _CHUNK_BYTES = 1 << 20
 _MAX_CONTEXT_BYTES = 64 << 10
@@ -66,36 +60,72 @@ class RootSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
-    """A whole file as it was read, once; `data` stands at its start, `sha256` has 32 bytes.
+class Hashed:
+    """What is known of a file that was read to its end: `sha256` has 32 bytes, `size` counts bytes."""
 
-    A context manager: leaving it frees the memory or the copy.
+    size: int
+    sha256: bytes
+    look: Look
+
+
+class Reading:
+    """A file that is being read, from one descriptor: the bytes that are handed out are the bytes that are hashed.
+
+    `look` is how it stood when it was opened, `head` is how it begins. What was made of its content is to be believed
+    once `finish` says that it did not change meanwhile.
     """
 
-    data: BinaryIO
-    size: int
-    sha256: bytes
-    look: Look
+    def __init__(self, root: RootSpec, path: str, fd: int, look: Look) -> None:
+        """Read the beginning; the descriptor stays the caller's."""
+        self.look = look
+        self._root = root
+        self._path = path
+        self._fd = fd
+        self._first = _read_first(fd)
+        self._rest = self.chunks()
 
-    def __enter__(self) -> Self:
-        """Give itself."""
-        return self
+    @property
+    def head(self) -> bytes:
+        """At most the first `HEAD_BYTES`."""
+        return self._first[:HEAD_BYTES]
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Free what holds the bytes."""
-        self.data.close()
+    @property
+    def whole(self) -> bytes | None:
+        """The whole content, where it is small."""
+        return self._first if len(self._first) == self.look.size else None
 
+    def chunks(self) -> Iterator[bytes]:
+        """Give the content from its first byte on; asked again, it begins anew, and so does the digest.
 
-@dataclass(frozen=True, slots=True)
-class Hashed:
-    """What is known of an artifact: `sha256` has 32 bytes, `size` counts bytes, `head` is how it begins."""
+        Raises `MalformedError` (`changed_while_read`).
+        """
+        self._digest = hashlib.sha256()
+        self._size = 0
+        self._rest = self._hashed()
+        return self._rest
 
-    size: int
-    sha256: bytes
-    look: Look
-    head: bytes
+    def finish(self) -> Hashed:
+        """Read what nobody has asked for, too, and give the digest; raises what `chunks` does."""
+        for _ in self._rest:
+            pass
+        # By its path, too: a hard link to somebody else's file that is taken away between opening and counting
+        # leaves a count of one. (The kernel's fs.protected_hardlinks is what keeps such links from being made.)
+        if self._size != self.look.size or _look(self._root, self._path) != self.look:
+            raise changed(self._path)
+        return Hashed(self.look.size, self._digest.digest(), self.look)
+
+    def _hashed(self) -> Iterator[bytes]:
+        chunk = self._first
+        os.lseek(self._fd, len(chunk), os.SEEK_SET)
+        while chunk:
+            self._size += len(chunk)
+            if self._size > self.look.size:
+                raise changed(self._path)
+            self._digest.update(chunk)
+            yield chunk
+            chunk = os.read(self._fd, _CHUNK_BYTES)
+        if self._size != self.look.size:
+            raise changed(self._path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,34 +136,26 @@ class Found:
     done: bool
 
 
-def read_once(
-    root: RootSpec, path: str, *, expected: Look | None, max_bytes: int, scratch: Path | None = None
-) -> Content:
-    """Read a file below a root to its end.
+@contextlib.contextmanager
+def reading(root: RootSpec, path: str, *, expected: Look | None, max_bytes: int) -> Iterator[Reading]:
+    """Open a file below a root and read it, for the length of the block.
 
-    `expected` is the look at which the file was ready, `scratch` a folder for the copy of a large one.
-    Raises `MalformedError` (`not_regular`, `outside_root`, `too_large`; `changed_while_read`: it is not
-    finished after all, or gone), `StateError` (`not_found`, where nothing was expected) and `TryLaterError`
-    (`unavailable`: the system would not let us read it).
+    `expected` is the look at which the file was ready. Raises `MalformedError` (`not_regular`, `outside_root`,
+    `too_large`; `changed_while_read`: it is not finished after all, or gone), `StateError` (`not_found`, where nothing
+    was expected) and `TryLaterError` (`unavailable`: the system would not let us read it).
     """
-    data = cast(
-        "BinaryIO",
-        tempfile.SpooledTemporaryFile(  # noqa: SIM115 - handed to the caller, who closes it
-            max_size=MAX_MEMORY_BYTES, dir=None if scratch is None else str(scratch), prefix="carnet-"
-        ),
-    )
     try:
-        read = _read(root, path, expected, max_bytes, data)
-        data.seek(0)
-    except BaseException:
-        data.close()
-        raise
-    return Content(data, read.size, read.sha256, read.look)
-
-
-def hash_once(root: RootSpec, path: str, *, expected: Look | None, max_bytes: int) -> Hashed:
-    """Read a file below a root to its end for its digest alone; raises what `read_once` does."""
-    return _read(root, path, expected, max_bytes, None)
+        with opened(root, path) as fd:
+            before = _look_regular(fd, path, root.max_links)
+            if expected is not None and before != expected:
+                raise changed(path)
+            if before.size > max_bytes:
+                raise too_large(path, max_bytes)
+            yield Reading(root, path, fd, before)
+    except StateError as error:
+        if expected is None or error.code is not Code.NOT_FOUND:
+            raise
+        raise changed(path) from None
 
 
 def look_at(root: RootSpec, path: str) -> Found | None:
@@ -152,17 +174,17 @@ def look_at(root: RootSpec, path: str) -> Found | None:
 
 
 def read_small(root: RootSpec, path: str, max_bytes: int) -> tuple[bytes, Look] | None:
-    """Read a small file below a root that is no report; None where it is not there. Raises what `read_once` does."""
+    """Read a small file below a root that is no report; None where it is not there. Raises what `reading` does."""
     try:
         with opened(root, path) as fd:
             look = _look_regular(fd, path, root.max_links)
             if look.size > max_bytes:
-                raise _too_large(path, max_bytes)
+                raise too_large(path, max_bytes)
             data = os.read(fd, max_bytes)
     except StateError:
         return None
     if len(data) != look.size:
-        raise _changed(path)
+        raise changed(path)
     return data, look
 
 
@@ -197,7 +219,7 @@ def opened(root: RootSpec, path: str, flags: int = _READ) -> Iterator[int]:
         finally:
             os.close(fd)
     except OSError as error:
-        raise _translated(error, path or str(root.path)) from None
+        raise translated(error, path or str(root.path)) from None
 
 
 def _open(root: RootSpec, path: str, flags: int) -> int:
@@ -215,42 +237,11 @@ def to_look(status: os.stat_result) -> Look:
     return Look(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def _read(root: RootSpec, path: str, expected: Look | None, max_bytes: int, keep: BinaryIO | None) -> Hashed:
-    try:
-        with opened(root, path) as fd:
-            before = _look_regular(fd, path, root.max_links)
-            if expected is not None and before != expected:
-                raise _changed(path)
-            if before.size > max_bytes:
-                raise _too_large(path, max_bytes)
-            read = _read_to_end(fd, path, before, keep)
-            # By its path, too: a hard link to somebody else's file that is taken away between opening and counting
-            # leaves a count of one. (The kernel's fs.protected_hardlinks is what keeps such links from being made.)
-            if _look(root, path) != before:
-                raise _changed(path)
-            return read
-    except StateError:
-        if expected is None:
-            raise
-        raise _changed(path) from None
-
-
-def _read_to_end(fd: int, path: str, before: Look, keep: BinaryIO | None) -> Hashed:
-    digest = hashlib.sha256()
-    size = 0
-    head = b""
-    while chunk := os.read(fd, _CHUNK_BYTES):
-        size += len(chunk)
-        if size > before.size:
-            raise _changed(path)
-        digest.update(chunk)
-        if len(head) < HEAD_BYTES:
-            head += chunk[: HEAD_BYTES - len(head)]
-        if keep is not None:
-            keep.write(chunk)
-    if size != before.size:
-        raise _changed(path)
-    return Hashed(size, digest.digest(), before, head)
+def _read_first(fd: int) -> bytes:
+    first = os.read(fd, _CHUNK_BYTES)
+    while len(first) < HEAD_BYTES and (more := os.read(fd, _CHUNK_BYTES)):
+        first += more
+    return first
 
 
 def _look(root: RootSpec, path: str) -> Look | None:
@@ -264,9 +255,9 @@ def _look(root: RootSpec, path: str) -> Look | None:
 def _look_regular(fd: int, path: str, max_links: int) -> Look:
     status = os.fstat(fd)
     if stat.S_ISLNK(status.st_mode):
-        raise _outside(path)
+        raise outside(path)
     if not stat.S_ISREG(status.st_mode):
-        raise _not_regular(path)
+        raise not_regular(path)
     if status.st_nlink > max_links:
         raise MalformedError(
             Code.NOT_REGULAR,
@@ -274,44 +265,3 @@ def _look_regular(fd: int, path: str, max_links: int) -> Look:
             "copy reports into the folder, or raise max_links of this root",
         )
     return to_look(status)
-
-
-def _translated(error: OSError, path: str) -> CarnetError:
-    if error.errno in (errno.EXDEV, errno.ELOOP):
-        return _outside(path)
-    if error.errno in (errno.ENXIO, errno.ENODEV, errno.EISDIR):
-        return _not_regular(path)
-    if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ESTALE, errno.ENAMETOOLONG):
-        return StateError(Code.NOT_FOUND, f"{path!r} is not there", "it was moved or deleted meanwhile")
-    hint = None
-    if error.errno in (errno.EACCES, errno.EPERM):
-        hint = "let the collector's user read the file and search its folders"
-    return TryLaterError(Code.UNAVAILABLE, f"{path!r} could not be read: {error.strerror}", hint)
-
-
-def _outside(path: str) -> MalformedError:
-    return MalformedError(
-        Code.OUTSIDE_ROOT,
-        f"{path!r} is a link, or leads through one, that is not followed",
-        "put the file itself into the folder, or set follow_symlinks and use relative links that stay inside",
-    )
-
-
-def _not_regular(path: str) -> MalformedError:
-    return MalformedError(
-        Code.NOT_REGULAR, f"{path!r} is not a regular file", "put ordinary files into watched folders"
-    )
-
-
-def _too_large(path: str, max_bytes: int) -> MalformedError:
-    return MalformedError(
-        Code.TOO_LARGE, f"{path!r} is larger than {max_bytes} bytes", "raise the limit, or split the report"
-    )
-
-
-def _changed(path: str) -> MalformedError:
-    return MalformedError(
-        Code.CHANGED_WHILE_READ,
-        f"{path!r} changed while it was read",
-        "it is taken once it stands still; writers that rename finished files into place are quicker",
-    )

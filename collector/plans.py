@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collector.capture import RootPlan
+from collector.capture import ARTIFACT_FORMAT, RootPlan
 from collector.context import ContextConfig, SpeaksFor
 from collector.disclose import Level
-from collector.formats import Severity, Thresholds
+from collector.formats import FORMATS, Severity, Thresholds
 from collector.globs import Globs
 from collector.opening import RootSpec
+from shared.errors import ConfigError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.config import Config, RootSection
+    from shared.redaction import Rules
 
 _LOOSE_FILE_BYTES = 512 << 20
 _LOOSE_ARTIFACT_BYTES = 64 << 30
 
 
-def root_plans(config: Config) -> dict[str, RootPlan]:
-    """Give the plan of each configured root by its name; raises `ConfigError` for a glob that cannot be."""
-    return {root.name: _plan(config, root) for root in config.roots}
+def root_plans(config: Config, secrets: Rules) -> dict[str, RootPlan]:
+    """Give the plan of each configured root by its name; raises `ConfigError` for a glob or a format that cannot be."""
+    return {root.name: _plan(config, root, secrets) for root in config.roots}
 
 
-def _plan(config: Config, root: RootSection) -> RootPlan:
+def _plan(config: Config, root: RootSection, secrets: Rules) -> RootPlan:
     said = root.context
     return RootPlan(
         spec=RootSpec(
@@ -46,11 +48,23 @@ def _plan(config: Config, root: RootSection) -> RootPlan:
             values=said.model_dump(exclude_none=True), speaks_for=SpeaksFor(**root.speaks_for.model_dump())
         ),
         max_artifact_bytes=config.watch.max_artifact_bytes,
-        scratch=config.state_dir,
+        secrets=secrets,
+        levels=_levels(root),
+        fields=frozenset(root.fields) if root.fields is not None else None,
     )
 
 
-def loose_plan(root: Path, level: Level, scratch: Path) -> RootPlan:
+def _levels(root: RootSection) -> dict[str, Level]:
+    keys = {row.key for row in FORMATS} | {ARTIFACT_FORMAT}
+    if unknown := sorted(set(root.disclosure_by) - keys):
+        raise ConfigError(
+            f"roots.{root.name}.disclosure_by: {unknown[0][:100]!r} is no format",
+            "carnet-collector formats lists the formats by key",
+        )
+    return {key: Level(level) for key, level in root.disclosure_by.items()}
+
+
+def loose_plan(root: Path, level: Level, secrets: Rules) -> RootPlan:
     """Give a plan for files of a folder that nobody configured: everything is read, nothing is known of the run."""
     return RootPlan(
         spec=RootSpec(
@@ -69,5 +83,5 @@ def loose_plan(root: Path, level: Level, scratch: Path) -> RootPlan:
         thresholds=Thresholds(),
         context=ContextConfig(),
         max_artifact_bytes=_LOOSE_ARTIFACT_BYTES,
-        scratch=scratch,
+        secrets=secrets,
     )

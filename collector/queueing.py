@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from collector.receipts import Sent
+from collector.leaving import Reply
+from collector.receipts import Beat, Sent
 from collector.spool import State
 from shared import statement
 from shared.encoding import digest_text, sha256
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from collector.attest import Identity
+    from collector.leaving import Destination, Leaving
     from collector.receipts import Settlement
     from collector.spool import EndedEntry, Spool
     from shared.keys import Signer
@@ -26,11 +28,15 @@ _ENDED_LISTED = 100
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """Hands out the head of the spool, settles what receipts say, and signs heartbeats."""
+    """Hands out the head of the spool, keeps the ledger, settles what receipts say, and signs heartbeats.
+
+    `to` is where everything goes.
+    """
 
     spool: Spool
     identity: Identity
     signer: Signer
+    to: Destination
     epoch: str
     key_made_at: datetime
     random: Callable[[int], bytes]
@@ -46,7 +52,15 @@ class Queue:
         found = self.spool.head_entries(limit, max_bytes, skip=skip)
         return [Sent(one.sequence, one.id, one.envelope) for one in found]
 
-    def settle(self, settlement: Settlement, reasons: dict[int, str], now: datetime) -> None:
+    def leave(self, leaving: Sequence[Leaving], now: datetime) -> None:
+        """Write into the ledger that these are sent now; nothing is handed to the network before this returns."""
+        self.spool.leave(leaving, self.to, now)
+
+    def note_answered(self, one: Leaving) -> None:
+        """Write into the ledger that something which no receipt names was answered."""
+        self.spool.note_answered(one)
+
+    def settle(self, settlement: Settlement, reasons: dict[int, str], beat: Beat, now: datetime) -> None:
         """End entries as a receipt says, remember it, and send again what a restored receiver has lost."""
         self.spool.settle(
             receipt_id=settlement.receipt_id,
@@ -54,6 +68,7 @@ class Queue:
             received_at=settlement.received_at,
             delivered=settlement.delivered,
             quarantined=[(number, code, reasons.get(number, "")) for number, code in settlement.quarantined],
+            reply=Reply(self.to, (*settlement.told, beat.answered)),
             now=now,
         )
         for mark in settlement.marks:
@@ -74,13 +89,14 @@ class Queue:
         """Keep what a request was answered with."""
         self.spool.note_answer(sequences, answer, now)
 
-    def heartbeat(self, now: datetime) -> bytes:
-        """Make the next heartbeat, signed, in its one spelling."""
+    def heartbeat(self, now: datetime) -> Beat:
+        """Make the next heartbeat, signed, in its one spelling; its number is used up once it leaves."""
         stats = self.spool.stats(now)
         receipt = self.spool.last_receipt()
         quarantined, dropped, omitted = self._ended()
         head = stats.head
-        beat = Heartbeat(
+        number = self.spool.next_beat()
+        said = Heartbeat(
             audience=self.identity.audience,
             key_id=self.signer.public.key_id,
             salt=self.random(16).hex(),
@@ -91,7 +107,7 @@ class Queue:
                 high_water=head.next_sequence - 1 if head.next_sequence else None,
                 head=None if head.last_id is None else digest_text(head.last_id),
             ),
-            beat=self.spool.next_beat(),
+            beat=number,
             sent_at=now,
             last_receipt=None if receipt is None else ReceiptSeen(id=digest_text(receipt[0]), received_at=receipt[1]),
             spool=SpoolNow(depth=stats.pending, oldest_seconds=max(0, int(stats.oldest_pending_seconds))),
@@ -101,7 +117,8 @@ class Queue:
             key_age_seconds=max(0, int((now - self.key_made_at).total_seconds())),
         )
         subject = subject_sha256(sha256(self.signer.public.spki).hex())
-        return statement.sign(HEARTBEAT, (subject,), beat, self.signer).to_bytes()
+        signed = statement.sign(HEARTBEAT, (subject,), said, self.signer)
+        return Beat(number, signed.id, signed.to_bytes())
 
     def _ended(self) -> tuple[tuple[Ended, ...], tuple[Ended, ...], int]:
         quarantined, left_out = self.spool.ended(State.QUARANTINED, _ENDED_LISTED)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collector.leaving import Kind, Leaving, Outcome, Told
 from shared import dsse
 from shared.encoding import digest_text, parse_digest, sha256
 from shared.errors import REFUSED_CODES, Code, UntrustedError
@@ -33,10 +34,37 @@ class Sent:
     id: bytes
     envelope: bytes
 
+    @property
+    def leaving(self) -> Leaving:
+        """What the ledger says of it."""
+        return Leaving(Kind.COLLECTED, self.id, len(self.envelope), self.sequence)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """A signed heartbeat: its number, its attestation id, and its bytes."""
+
+    number: int
+    id: bytes
+    envelope: bytes
+
+    @property
+    def leaving(self) -> Leaving:
+        """What the ledger says of it."""
+        return Leaving(Kind.HEARTBEAT, self.id, len(self.envelope), self.number)
+
+    @property
+    def answered(self) -> Told:
+        """What a receipt says of the heartbeat that went with the request: that it was answered, and no more."""
+        return Told(Kind.HEARTBEAT, self.number, self.id, Outcome.ANSWERED)
+
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What a believed receipt says: sequences by outcome (refused ones with code), keyring, stream marks, requests."""
+    """What a believed receipt says: sequences by outcome (refused ones with code), keyring, stream marks, requests.
+
+    `told` is for the ledger: the very word of the receipt on each entry.
+    """
 
     receipt_id: bytes
     receipt: bytes
@@ -47,6 +75,7 @@ class Settlement:
     keyring_version: int
     marks: tuple[StreamMark, ...]
     requests: tuple[Request, ...]
+    told: tuple[Told, ...]
 
 
 def beat_receipt_id(beat: int) -> str:
@@ -96,6 +125,10 @@ def check_receipt(
         keyring_version=receipt.keyring_version,
         marks=receipt.streams,
         requests=receipt.requests,
+        told=tuple(
+            Told(Kind.COLLECTED, mine.sequence, mine.id, Outcome(entry.status))
+            for entry, mine in zip(receipt.entries, sent, strict=True)
+        ),
     )
 
 

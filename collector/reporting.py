@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from collector.instance import Instance
+    from collector.parsing import Parser
     from collector.ship import Shipped
     from collector.spool import Stats
     from collector.taken import Taken
@@ -26,7 +27,7 @@ _HELD_BACK_LISTED = 10
 
 
 def report(
-    instance: Instance, taken: Taken, shipped: Shipped, *, waiting: int, now: datetime, monotonic: float
+    instance: Instance, taken: Taken, parser: Parser, shipped: Shipped, *, waiting: int, now: datetime, monotonic: float
 ) -> JsonObject:
     """Give the status; `waiting` files have not settled yet, `monotonic` is the clock of the scans (seconds)."""
     found = _who(instance)
@@ -58,6 +59,7 @@ def report(
             "scans": taken.scans,
             "waiting": waiting,
         },
+        "parser": {"pid": parser.pid, "replaced": parser.replaced, "lastFailure": parser.last_failure},
         "shipped": {
             name: value for name, value in asdict(shipped).items() if isinstance(value, int) and name != "reachable"
         },

@@ -1,27 +1,33 @@
 """The collector's standing with the receiver: an access token made with the key, and the newest keyring. Wiring.
 
 Invariants: the token lives in memory alone; it is renewed at half its life and once after a 401; a newer keyring is
-believed only if it links to the one held, and is written down before it is used.
+believed only if it links to the one held, and is written down before it is used. No envelope is handed to the network
+before the ledger says so: what may have left is listed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from collector import enrolment
 from collector.clock import monotonic, utcnow
-from collector.enrol import ask_access, refresh_keyring
-from shared.errors import Code, MalformedError, UntrustedError
+from collector.enrol import access_request, ask_access, refresh_keyring
+from collector.exchange import UnlistedError
+from collector.leaving import Kind, Leaving
+from shared.errors import CarnetError, Code, MalformedError, TryLaterError, UntrustedError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from collector.client import Answer, Client
+    from collector.queueing import Queue
     from collector.trust import Enrolled
     from shared.keyring import TrustedKeyring
     from shared.keys import Signer
@@ -31,12 +37,13 @@ _RENEW_SECONDS = 1_800
 
 @dataclass(slots=True)
 class Session:
-    """Posts with a good token, and keeps the enrolment file up to date."""
+    """Posts with a good token, and keeps the enrolment file up to date; `queue` keeps the ledger."""
 
     client: Client
     signer: Signer
     state_dir: Path
     enrolled: Enrolled
+    queue: Queue
     utcnow: Callable[[], datetime] = utcnow
     monotonic: Callable[[], float] = monotonic
     _token: str | None = field(default=None, repr=False)
@@ -46,16 +53,26 @@ class Session:
         """Give the newest keyring that is believed."""
         return self.enrolled.keyring
 
-    async def post(self, path: str, body: bytes, /) -> Answer:
-        """Send with a good token; raises what `Client` raises."""
+    async def post(self, path: str, body: bytes, leaving: Sequence[Leaving], /) -> Answer:
+        """Send with a good token; raises what `Client` raises, and `UnlistedError`."""
         fresh = self._token is None or self.monotonic() >= self._renew_at
         token = await self._renew() if fresh else str(self._token)
+        listed = partial(self._list, leaving)
         try:
-            return await self.client.post(path, body, token)
+            await listed()
+            return await self.client.post(path, body, token, listed)
         except UntrustedError as error:
             if fresh or error.code is Code.FORBIDDEN:
                 raise
-        return await self.client.post(path, body, await self._renew())
+        token = await self._renew()
+        await listed()
+        return await self.client.post(path, body, token, listed)
+
+    async def _list(self, leaving: Sequence[Leaving]) -> None:
+        try:
+            await asyncio.to_thread(self.queue.leave, leaving, self.utcnow())
+        except CarnetError as error:
+            raise UnlistedError(error) from error
 
     async def refresh_keyring(self) -> bool:
         """Fetch the keyrings again; True if a newer one is believed now."""
@@ -70,17 +87,17 @@ class Session:
 
     async def _renew(self) -> str:
         self._token = None
+        about = (self.enrolled.collector_id, self.enrolled.audience, self.signer)
+        request = access_request(*about, now=self.utcnow(), random=secrets.token_bytes)
+        leaving = Leaving(Kind.ACCESS, request.id, len(request.to_bytes()))
+        listed = partial(self._list, [leaving])
+        await listed()
         try:
-            self._token = await ask_access(
-                self.client,
-                self.enrolled.collector_id,
-                self.enrolled.audience,
-                self.signer,
-                now=self.utcnow(),
-                random=secrets.token_bytes,
-            )
+            self._token = await ask_access(self.client, self.enrolled.collector_id, request, listed)
         except MalformedError as error:
             # No word on the batch that asked for a token: it must not be halved or put back for this.
             raise UntrustedError(Code.UNAUTHORIZED, f"no access was given: {error.detail}", error.hint) from None
         self._renew_at = self.monotonic() + _RENEW_SECONDS
+        with contextlib.suppress(TryLaterError):  # that it was answered is of no use to whoever waits for the token
+            await asyncio.to_thread(self.queue.note_answered, leaving)
         return self._token

@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING
 
 from collector.batching import Pace
 from collector.checked import CheckedHead, Store
-from collector.exchange import Exchange, Patience, Post, StoppedError, Surroundings, asked_seconds
+from collector.exchange import Exchange, Patience, Post, StoppedError, Surroundings, asked_seconds, plainly
 from collector.receipts import beat_receipt_id
-from shared import dsse, statement
 from shared.errors import CarnetError, MalformedError, StateError, TryLaterError, UntrustedError
-from shared.predicates import Heartbeat
 from shared.wire import BATCH_PATH, HEARTBEAT_PATH, MAX_BATCH_BYTES, emit_batch
 
 if TYPE_CHECKING:
@@ -116,7 +114,7 @@ class Shipper:
         pause = Pause()
         while await self._rest(pause):
             try:
-                pause = await self.step()
+                pause = await plainly(self.step())
             except StoppedError:
                 return
             except TryLaterError as error:
@@ -127,7 +125,7 @@ class Shipper:
     async def drain(self) -> bool:
         """Ship what waits now, in one pass; True if nothing waits afterwards, False where something must wait."""
         try:
-            return await self._drain()
+            return await plainly(self._drain())
         except StoppedError:
             return False
         except TryLaterError as error:
@@ -189,16 +187,17 @@ class Shipper:
     async def _send(self, entries: list[Sent]) -> Pause:
         sequences = tuple(one.sequence for one in entries)
         batch_id = self.around.new_batch_id()
-        heartbeat = await asyncio.to_thread(self.store.heartbeat, self.around.utcnow())
-        body = emit_batch(self.collector_id, batch_id, [one.envelope for one in entries], heartbeat)
+        beat = await asyncio.to_thread(self.store.heartbeat, self.around.utcnow())
+        body = emit_batch(self.collector_id, batch_id, [one.envelope for one in entries], beat.envelope)
+        leaving = [*(one.leaving for one in entries), beat.leaving]
         try:
-            answer = await self._exchange.send(BATCH_PATH, body, patient=self.shipped.reachable is not False)
+            answer = await self._exchange.send(BATCH_PATH, body, leaving, patient=self.shipped.reachable is not False)
             settlement, results = await self._exchange.believe(batch_id, entries, answer.body)
         except CarnetError as error:
             await asyncio.to_thread(self.store.note_answer, sequences, str(error), self.around.utcnow())
             return self._not_sent(error, sequences)
         reasons = {sequences[one.index]: _plain(one.detail) for one in results if one.index < len(sequences)}
-        await asyncio.to_thread(self.store.settle, settlement, reasons, self.around.utcnow())
+        await asyncio.to_thread(self.store.settle, settlement, reasons, beat, self.around.utcnow())
         self._count(settlement)
         self._next_beat = self.around.monotonic() + self._beat_interval()
         await self._follow_keyring(settlement)
@@ -237,13 +236,13 @@ class Shipper:
 
     async def _beat(self) -> Pause | None:
         """Send a heartbeat alone; gives the pause that it leads to, None where the entries may go."""
-        heartbeat = await asyncio.to_thread(self.store.heartbeat, self.around.utcnow())
-        number = statement.read(dsse.verify_any(dsse.parse(heartbeat), self.own_keys)).as_(Heartbeat).beat
-        body = b'{"collectorId":"%b","heartbeat":%b}' % (self.collector_id.encode("ascii"), heartbeat)
+        beat = await asyncio.to_thread(self.store.heartbeat, self.around.utcnow())
+        body = b'{"collectorId":"%b","heartbeat":%b}' % (self.collector_id.encode("ascii"), beat.envelope)
         self._next_beat = self.around.monotonic() + self._beat_interval()
         try:
-            answer = await self._exchange.send(HEARTBEAT_PATH, body, patient=self.shipped.reachable is not False)
-            settlement, _ = await self._exchange.believe(beat_receipt_id(number), [], answer.body)
+            patient = self.shipped.reachable is not False
+            answer = await self._exchange.send(HEARTBEAT_PATH, body, [beat.leaving], patient=patient)
+            settlement, _ = await self._exchange.believe(beat_receipt_id(beat.number), [], answer.body)
         except (MalformedError, StateError) as error:
             # Something is wrong with this heartbeat alone (its number, after the spool was restored from an old copy):
             # no reason to keep evidence back. What is wrong with the whole line, the batch is told as well.
@@ -251,7 +250,7 @@ class Shipper:
             return None
         except CarnetError as error:
             return self._pause_after(error)
-        await asyncio.to_thread(self.store.settle, settlement, {}, self.around.utcnow())
+        await asyncio.to_thread(self.store.settle, settlement, {}, beat, self.around.utcnow())
         self.shipped.heartbeats += 1
         self._beat_answered = True
         self._good(settlement.received_at)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from collector.attest import observation_id, seal
+from collector.masking import masked
 from collector.spool import Aside, Candidate, SpoolBroken, SpoolFull
 from shared.errors import Code, MalformedError, TryLaterError
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from shared.dsse import Envelope
     from shared.keys import Signer
     from shared.predicates import StreamLink
+    from shared.redaction import Rules
+
+_MAX_REASON_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,14 @@ def why(error: Exception) -> Aside:
     """Say what kept a file from being taken, as the list of unreadable files does."""
     if isinstance(error, MalformedError):
         return Aside(error.code.value, error.detail, error.hint)
-    return Aside(Code.INTERNAL.value, f"{type(error).__name__}: {error}"[:300], "a bug of Carnet's; please report it")
+    return Aside(Code.INTERNAL.value, f"{type(error).__name__}: {error}", "a bug of Carnet's; please report it")
+
+
+def told(aside: Aside, secrets: Rules) -> Aside:
+    """Give a reason as it may be kept and shown: of bounded length, with a mark for each secret."""
+    where = None if aside.where is None else masked(aside.where, secrets, _MAX_REASON_CHARS)
+    hint = None if aside.hint is None else masked(aside.hint, secrets, _MAX_REASON_CHARS)
+    return Aside(aside.reason, where, hint)
 
 
 def _candidate(sealing: Sealing, one: Captured) -> Candidate:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -11,7 +12,7 @@ import click
 from shared.errors import CarnetError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 OUR_BUG = 70
 
@@ -25,6 +26,25 @@ def output_option(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="For people or for programs.",
     )(command)
+
+
+def color_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add `--color auto|always|never` to a command, which is given a truth value as `color`."""
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        callback=lambda _ctx, _param, when: wants_color(when, os.environ, is_terminal=sys.stdout.isatty()),
+        help="Colour in the text; auto: on a terminal, unless NO_COLOR is set.",
+    )(command)
+
+
+def wants_color(when: str, environment: Mapping[str, str], *, is_terminal: bool) -> bool:
+    """Say whether text is coloured; what the command line says goes before NO_COLOR (no-color.org)."""
+    if when != "auto":
+        return when == "always"
+    return is_terminal and not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
 
 
 def show(output: str, value: object, text: str) -> None:

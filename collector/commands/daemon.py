@@ -16,6 +16,7 @@ from collector.config import load_config
 from collector.instance import SPOOL_NAME, check, open_instance
 from collector.logs import json_teller
 from collector.notify import ServiceManager
+from collector.secretrules import secret_rules
 from collector.spool import SpoolReader
 from collector.status import SOCKET_NAME, ask_status
 from collector.terminal import output_option, show
@@ -49,7 +50,7 @@ def read_config(path: Path) -> Config:
 def run(config_path: Path) -> None:
     """Run the daemon: watch, attest, keep, ship, until SIGTERM."""
     with open_instance(read_config(config_path)) as instance:
-        asyncio.run(wiring.run(instance, json_teller(utcnow), ServiceManager.of(os.environ)))
+        asyncio.run(wiring.run(instance, json_teller(utcnow, instance.secrets), ServiceManager.of(os.environ)))
 
 
 @click.command()
@@ -58,7 +59,7 @@ def run(config_path: Path) -> None:
 def once(config_path: Path, output: str) -> None:
     """Take in what is there, ship it, and end; for cron. Exits 75 where something waits for later."""
     with open_instance(read_config(config_path)) as instance:
-        found = asyncio.run(wiring.once(instance, json_teller(utcnow)))
+        found = asyncio.run(wiring.once(instance, json_teller(utcnow, instance.secrets)))
     report = found["status"]
     text = (
         f"captured {report['intake']['captured']}, delivered {found['delivered']}, "
@@ -169,7 +170,7 @@ def config() -> None:
 @output_option
 def config_check(config_path: Path, output: str) -> None:
     """Say whether the configuration is right; changes nothing. Exits 78 with every key that is wrong."""
-    check(read_config(config_path))
+    check(read_config(config_path), secret_rules())
     show(output, {"ok": True}, f"{config_path} is right")
 
 

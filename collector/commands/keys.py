@@ -7,15 +7,17 @@ import os
 import secrets
 import socket
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from collector import enrol as protocol
-from collector import enrolment
+from collector import enrolment, requested
 from collector.client import Client, ClientSettings
 from collector.clock import utcnow
+from collector.leaving import Kind, Leaving, destination
 from collector.terminal import output_option, show
 from shared.encoding import b64encode
 from shared.errors import Code, ConfigError, UntrustedError
@@ -94,7 +96,8 @@ def enrol(  # noqa: PLR0913, PLR0917 - one argument an option
     path = key_file or state_dir / "key.pem"
     signer: Signer = load_key(path) if path.exists() else write_key(path, secrets.token_bytes(32))
     settings = ClientSettings(url=url, ca_file=ca_file)
-    enrolled = asyncio.run(_enrol(settings, invitation, receiver_key, name or socket.gethostname(), signer))
+    asked = _Asked(settings, invitation, receiver_key, name or socket.gethostname(), signer, state_dir)
+    enrolled = asyncio.run(_enrol(asked))
     enrolment.save(state_dir, enrolled)
     show(
         output,
@@ -126,15 +129,30 @@ def _invitation(token_file: str | None, token: str | None) -> str:
         raise ConfigError(f"{token_file} cannot be read as a token", "give the file with the invitation") from None
 
 
-async def _enrol(
-    settings: ClientSettings, invitation: str, fingerprint: str | None, name: str, signer: Signer
-) -> Enrolled:
-    async with Client(settings) as client:
-        offered = await protocol.ask_keyring(client, invitation)
-        believed = protocol.pin(offered, fingerprint or _confirm(offered.fingerprint))
-        return await protocol.enrol(
-            client, invitation, name, believed, signer, now=utcnow(), random=secrets.token_bytes
-        )
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """Who asks whom, with what."""
+
+    settings: ClientSettings
+    invitation: str
+    fingerprint: str | None
+    name: str
+    signer: Signer
+    state_dir: Path
+
+
+async def _enrol(asked: _Asked) -> Enrolled:
+    async with Client(asked.settings) as client:
+        offered = await protocol.ask_keyring(client, asked.invitation)
+        believed = protocol.pin(offered, asked.fingerprint or _confirm(offered.fingerprint))
+        about = (asked.invitation, believed, asked.signer)
+        request = protocol.enrolment_request(*about, now=utcnow(), random=secrets.token_bytes)
+        leaving = Leaving(Kind.ENROLMENT_REQUEST, request.id, len(request.to_bytes()))
+        to = destination(asked.settings.url, believed[0].audience)
+        requested.note(asked.state_dir, leaving, to, utcnow())
+        enrolled = await protocol.enrol(client, asked.invitation, asked.name, believed, asked.signer, request)
+        requested.note_answered(asked.state_dir, leaving)
+        return enrolled
 
 
 def _confirm(fingerprint: str) -> str:

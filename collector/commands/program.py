@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 
 from collector.commands.daemon import config, once, run, status
+from collector.commands.formats import formats
 from collector.commands.keys import enrol, keygen
+from collector.commands.ledger import ledger
 from collector.commands.mending import spool
-from collector.commands.preview import formats, preview
+from collector.commands.preview import preview
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -19,5 +21,5 @@ def program() -> None:
     """
 
 
-for command in (enrol, run, once, status, preview, formats, spool, config, keygen):
+for command in (enrol, run, once, status, preview, ledger, formats, spool, config, keygen):
     program.add_command(command)

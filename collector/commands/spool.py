@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from collector.spool import Listed
 
 
+PLACE = click.IntRange(-(1 << 63), (1 << 63) - 1)
+"""A place in the spool; entries that were salvaged from an older one have places below zero."""
+
+# A place below zero is no option.
+_TAKES_PLACE = {"ignore_unknown_options": True}
+
+
 @click.group()
 def spool() -> None:
     """Look into the queue, put back what was quarantined, or give up an entry for good."""
@@ -54,7 +61,7 @@ def _row(one: Listed) -> dict[str, Any]:
 @spool.command("list")
 @click.option("--state", type=click.Choice([state.value for state in State]), help="Only entries in this state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="At most so many.")
-@click.option("--after", type=click.IntRange(0), help="Only entries behind this sequence number.")
+@click.option("--after", type=PLACE, help="Only entries behind this sequence number.")
 @config_option
 @output_option
 def spool_list(state: str | None, limit: int, after: int | None, config_path: Path, output: str) -> None:
@@ -69,8 +76,8 @@ def spool_list(state: str | None, limit: int, after: int | None, config_path: Pa
     show(output, rows, "\n".join(lines))
 
 
-@spool.command("show")
-@click.argument("sequence", type=click.IntRange(0))
+@spool.command("show", context_settings=_TAKES_PLACE)
+@click.argument("sequence", type=PLACE)
 @config_option
 @output_option
 def spool_show(sequence: int, config_path: Path, output: str) -> None:
@@ -83,8 +90,8 @@ def spool_show(sequence: int, config_path: Path, output: str) -> None:
     show(output, row, "\n".join(f"{name:10} {value}" for name, value in row.items() if value is not None))
 
 
-@spool.command("retry")
-@click.argument("sequence", type=click.IntRange(0), required=False)
+@spool.command("retry", context_settings=_TAKES_PLACE)
+@click.argument("sequence", type=PLACE, required=False)
 @click.option("--all", "everything", is_flag=True, help="Everything that is quarantined.")
 @config_option
 @output_option
@@ -98,8 +105,8 @@ def spool_retry(sequence: int | None, everything: bool, config_path: Path, outpu
     show(output, {"putBack": count}, f"put back: {count}")
 
 
-@spool.command("drop")
-@click.argument("sequence", type=click.IntRange(0))
+@spool.command("drop", context_settings=_TAKES_PLACE)
+@click.argument("sequence", type=PLACE)
 @click.option("--reason", required=True, help="Why; the receiver is told, and it stays on record.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @config_option

@@ -1,23 +1,21 @@
 """Recognisers and parsers of report formats: the bytes of one file in, one claim out.
 
-Formats are recognised by content, never by extension. A format is one module with `recognise` and `read`,
-and one row in the table; the first row that recognises a file has it. Everything here is pure: no I/O
-besides the stream handed in.
+Formats are recognised by content, never by extension. A format is one module with `recognise` and `read` in
+the package of its group, and one row in that package's `ROWS`. Everything here is pure: no I/O besides the
+stream handed in.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, NamedTuple
 
-from collector.formats import attest, cobertura, cyclonedx, junit, sarif
+from collector.formats import coverage, findings, images, parts, statements, testing
 from collector.formats.claim import Basis, Claim, ClaimType, Severity, Thresholds
+from collector.formats.format import Format
 from collector.formats.head import HEAD_BYTES, Head, look
 from collector.formats.limits import Limits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shared.errors import Code
 
 __all__ = [
@@ -29,45 +27,38 @@ __all__ = [
     "Format",
     "Head",
     "Limits",
+    "Recognised",
     "Severity",
     "Thresholds",
     "artifact",
+    "look",
     "recognise",
     "unreadable",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """One row of the table.
-
-    `key` names the format in attestations, `title` for people; `type` is what its claims are about, None
-    where the file itself says it; `recognise` looks at a head, `read` turns a stream at its first byte into
-    a claim or raises `MalformedError`; `ends` says that a file which parses to its end is complete, so that
-    nobody need wait for more.
-    """
-
-    key: str
-    title: str
-    type: ClaimType | None
-    recognise: Callable[[Head], bool]
-    read: Callable[[BinaryIO, Thresholds, Limits], Claim]
-    ends: bool
-
-
 FORMATS: tuple[Format, ...] = (
-    Format("junit-xml", junit.TITLE, ClaimType.TEST_RESULTS, junit.recognise, junit.read, ends=True),
-    Format("cobertura-xml", cobertura.TITLE, ClaimType.COVERAGE, cobertura.recognise, cobertura.read, ends=True),
-    Format("sarif", sarif.TITLE, ClaimType.SECURITY_SCAN, sarif.recognise, sarif.read, ends=True),
-    Format("cyclonedx-json", cyclonedx.TITLE, ClaimType.SBOM, cyclonedx.recognise, cyclonedx.read, ends=True),
-    Format("attest", attest.TITLE, None, attest.recognise, attest.read, ends=True),
+    *testing.ROWS,
+    *coverage.ROWS,
+    *findings.ROWS,
+    *parts.ROWS,
+    *images.ROWS,
+    *statements.ROWS,
 )
+"""The table; of the rows that recognise a file the first has it, so the more specific one stands earlier."""
 
 
-def recognise(head: bytes) -> Format | None:
+class Recognised(NamedTuple):
+    """The format that takes a file, and the formats behind it in the table that would have taken it too."""
+
+    format: Format
+    also: tuple[Format, ...] = ()
+
+
+def recognise(head: bytes) -> Recognised | None:
     """Return the format of a file by its first `HEAD_BYTES` bytes, None if it is of no known format."""
     seen = look(head)
-    return next((row for row in FORMATS if row.recognise(seen)), None)
+    matching = tuple(row for row in FORMATS if row.recognise(seen))
+    return Recognised(matching[0], matching[1:]) if matching else None
 
 
 def unreadable(fmt: Format, code: Code) -> Claim:

@@ -19,6 +19,7 @@ class Level(StrEnum):
 
     VERDICT = "verdict"
     SUMMARY = "summary"
+    FULL = "full"
 
     def covers(self, other: Level) -> bool:
         """Say whether what may leave at `other` may leave at this level too."""
@@ -33,8 +34,14 @@ class Shape(Enum):
     FLAG = "true or false"
     WORD = "a short word: a tool, a version, a format"
     DIGEST = "a SHA-256 in hex"
+    COMMIT = "a full git commit in hex"
+    DOCUMENT = "a file as it is, in base64"
+    WORDS = "a list of short words"
+    TIME = "a moment in UTC, RFC 3339"
     NAME = "a name"
     NAMES = "a list of names"
+    MESSAGE = "one line out of a report"
+    TEXT = "lines out of a report"
     COUNTS = "numbers by name"
     ROWS = "a list of objects with the columns below"
     TOTALS = "an object with the columns below"
@@ -49,15 +56,36 @@ class Field(NamedTuple):
 
 
 _NUMBER, _WORD, _FLAG = Field(Shape.NUMBER), Field(Shape.WORD), Field(Shape.FLAG)
-_OMITTED = Field(Shape.NUMBER, Level.SUMMARY)
+_OMITTED, _OMITTED_FULL = Field(Shape.NUMBER, Level.SUMMARY), Field(Shape.NUMBER, Level.FULL)
 
 
 def _numbers(*names: str) -> dict[str, Field]:
     return dict.fromkeys(names, _NUMBER)
 
 
-COMMON: Mapping[str, Field] = MappingProxyType({"tool": _WORD, "toolVersion": _WORD, "unreadable": _WORD})
+COMMON: Mapping[str, Field] = MappingProxyType(
+    {
+        "tool": _WORD,
+        "toolVersion": _WORD,
+        "reportedAt": Field(Shape.TIME),
+        "unreadable": _WORD,
+        "alsoMatched": Field(Shape.WORDS),
+    }
+)
 """Fields that a claim of any type may have."""
+
+_CARRIED: Mapping[str, Field] = MappingProxyType(
+    {
+        **_numbers("statements", "subjects", "signatures"),
+        "signaturesChecked": _FLAG,
+        "sourceCommit": Field(Shape.COMMIT),
+        "predicateType": Field(Shape.NAME, Level.SUMMARY),
+        "builder": Field(Shape.NAME, Level.SUMMARY),
+        "document": Field(Shape.DOCUMENT, Level.FULL),
+        "documentOmitted": Field(Shape.FLAG, Level.FULL),
+    }
+)
+"""What a foreign statement says that is carried."""
 
 FIELDS: Mapping[ClaimType, Mapping[str, Field]] = MappingProxyType(
     {
@@ -82,16 +110,41 @@ FIELDS: Mapping[ClaimType, Mapping[str, Field]] = MappingProxyType(
             "suitesOmitted": _OMITTED,
             "failedTests": Field(Shape.NAMES, Level.SUMMARY),
             "failedTestsOmitted": _OMITTED,
+            "failedCases": Field(
+                Shape.ROWS,
+                Level.FULL,
+                {"name": Shape.NAME, "suite": Shape.NAME, "message": Shape.MESSAGE, "text": Shape.TEXT},
+            ),
+            "failedCasesOmitted": _OMITTED_FULL,
         },
-        ClaimType.COVERAGE: _numbers("coverage", "linesCovered", "linesTotal", "branchesCovered", "branchesTotal"),
+        ClaimType.COVERAGE: {
+            **_numbers("coverage", "linesCovered", "linesTotal", "branchesCovered", "branchesTotal"),
+            "files": Field(
+                Shape.ROWS, Level.FULL, {"path": Shape.NAME, "covered": Shape.NUMBER, "total": Shape.NUMBER}
+            ),
+            "filesOmitted": _OMITTED_FULL,
+        },
         ClaimType.SECURITY_SCAN: {
             **_numbers("critical", "high", "medium", "low", "info", "total", "fixable"),
             **_numbers("suppressed", "undecided", "runs", "runsWithoutResults"),
             "executionSuccessful": _FLAG,
+            "complete": _FLAG,
             "rules": Field(
                 Shape.ROWS, Level.SUMMARY, {"id": Shape.NAME, "severity": Shape.WORD, "count": Shape.NUMBER}
             ),
             "rulesOmitted": _OMITTED,
+            "findings": Field(
+                Shape.ROWS,
+                Level.FULL,
+                {
+                    "id": Shape.NAME,
+                    "severity": Shape.WORD,
+                    "path": Shape.NAME,
+                    "line": Shape.NUMBER,
+                    "message": Shape.MESSAGE,
+                },
+            ),
+            "findingsOmitted": _OMITTED_FULL,
         },
         ClaimType.SBOM: {
             "format": _WORD,
@@ -105,11 +158,17 @@ FIELDS: Mapping[ClaimType, Mapping[str, Field]] = MappingProxyType(
         },
         ClaimType.BUILD_PROVENANCE: {
             "sha256": Field(Shape.DIGEST),
-            "size": _NUMBER,
+            **_numbers("size", "images"),
             "name": Field(Shape.NAME, Level.SUMMARY),
-            "predicateType": Field(Shape.NAME, Level.SUMMARY),
-            "builder": Field(Shape.NAME, Level.SUMMARY),
+            **_CARRIED,
         },
+        ClaimType.VEX: {
+            "format": _WORD,
+            "specVersion": _WORD,
+            **_numbers("notAffected", "affected", "fixed", "underInvestigation", "vulnerabilities"),
+            **_CARRIED,
+        },
+        ClaimType.CUSTOM: _CARRIED,
     }
 )
 """Fields by claim type; a type that does not stand here has the common ones only."""

@@ -24,7 +24,10 @@ Scalar = str | int | float | bool | None
 _NAME = re.compile(r"[^\s<>/=\"'!?&]+")
 _ATTRIBUTE = re.compile(r"\s*([^\s<>/=\"'&]+)\s*=\s*(?:\"([^\"<]*)\"|'([^'<]*)')")
 _JSON_TOKEN = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)(?:"|\\?\Z)|([{}\[\],:])|([^\s"{}\[\],:]+)', re.DOTALL)
+_NEXT_OBJECT = re.compile(r"[ \t\r]*\n\s*\{")
 _KEPT_DEPTH = 3
+_GRANDCHILDREN_DEPTH = 2
+_LINES, _LINE_CHARS = 20, 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,10 @@ class Head:
     """What the beginning of a file looks like.
 
     XML: local name, namespace and attributes (by local name) of the root, and the local names of its first
-    children. JSON: `keys` by path of at most three parts, array items counted as "[]", with the value where
-    it is a scalar and None where it is a container; `("runs", "[]", "tool")` for instance.
+    children and of theirs. JSON: `keys` of the first value by path of at most three parts, array items counted
+    as "[]", with the value where it is a scalar and None where it is a container; `("runs", "[]", "tool")` for
+    instance; `ndjson` says that another object begins on a later line. Anything else: the first 20 `lines`,
+    each cut at 500 characters.
     """
 
     kind: Literal["xml", "json", "other"] = "other"
@@ -41,7 +46,10 @@ class Head:
     namespace: str = ""
     attributes: Mapping[str, str] = field(default_factory=dict)
     children: frozenset[str] = frozenset()
+    grandchildren: frozenset[str] = frozenset()
     keys: Mapping[tuple[str, ...], Scalar] = field(default_factory=dict)
+    ndjson: bool = False
+    lines: tuple[str, ...] = ()
 
     def text(self, *path: str) -> str:
         """Return the string at that path of a JSON document, or "" where there is none."""
@@ -55,8 +63,8 @@ def look(data: bytes) -> Head:
     if text.startswith("<"):
         return _look_xml(text)
     if text.startswith(("{", "[")):
-        return Head(kind="json", keys=dict(_json_keys(text)))
-    return Head()
+        return _look_json(text)
+    return Head(lines=tuple(line[:_LINE_CHARS].rstrip("\r") for line in text.split("\n", _LINES)[:_LINES]))
 
 
 def _text(data: bytes) -> str:
@@ -74,12 +82,15 @@ def _text(data: bytes) -> str:
 def _look_xml(text: str) -> Head:
     root: tuple[str, dict[str, str]] | None = None
     children: set[str] = set()
+    grandchildren: set[str] = set()
     depth = 0
     for name, attributes, opens, closes in _tags(text):
         if opens and depth == 0 and root is None:
             root = (name, attributes)
         elif opens and depth == 1:
             children.add(_local(name))
+        elif opens and depth == _GRANDCHILDREN_DEPTH:
+            grandchildren.add(_local(name))
         depth += opens - closes
     if root is None:
         return Head(kind="xml")
@@ -91,6 +102,7 @@ def _look_xml(text: str) -> Head:
         namespace=attributes.get(f"xmlns:{prefix}" if prefix else "xmlns", ""),
         attributes={_local(key): value for key, value in attributes.items() if not key.startswith("xmlns")},
         children=frozenset(children),
+        grandchildren=frozenset(grandchildren),
     )
 
 
@@ -141,8 +153,14 @@ def _doctype_end(text: str, at: int) -> int:
     return close
 
 
-def _json_keys(text: str) -> Iterator[tuple[tuple[str, ...], Scalar]]:
-    """Yield the path of each key near the top, and its value where it is a scalar."""
+def _look_json(text: str) -> Head:
+    keys: dict[tuple[str, ...], Scalar] = {}
+    end = _first_value(text, keys)
+    return Head(kind="json", keys=keys, ndjson=_NEXT_OBJECT.match(text, end) is not None)
+
+
+def _first_value(text: str, keys: dict[tuple[str, ...], Scalar]) -> int:
+    """Collect the path of each key near the top of the first value, with what is a scalar; return where it ends."""
     path: list[str] = []
     is_map: list[bool] = []
     key: str | None = None
@@ -150,16 +168,16 @@ def _json_keys(text: str) -> Iterator[tuple[tuple[str, ...], Scalar]]:
         string, sign, bare = token.groups()
         if sign in ("{", "["):
             if key is not None and len(path) < _KEPT_DEPTH:
-                yield (*path, key), None
+                keys[*path, key] = None
             if is_map:
                 path.append(key if key is not None else "[]")
             is_map.append(sign == "{")
             key = None
         elif sign in ("}", "]"):
-            if is_map:
-                is_map.pop()
-            if path:
-                path.pop()
+            is_map.pop()
+            if not is_map:
+                return token.end()
+            path.pop()
             key = None
         elif sign == ",":
             key = None
@@ -167,7 +185,8 @@ def _json_keys(text: str) -> Iterator[tuple[tuple[str, ...], Scalar]]:
             if key is None:
                 key = _unescaped(string) if string is not None else bare
             elif len(path) < _KEPT_DEPTH:
-                yield (*path, key), _unescaped(string) if string is not None else _bare(bare)
+                keys[*path, key] = _unescaped(string) if string is not None else _bare(bare)
+    return len(text)
 
 
 def _unescaped(text: str) -> str:

@@ -20,20 +20,25 @@ _LONGEST_ESCAPE = len(rb"\ud83d\ude00")
 _HINT_ENCODING = "write the report in UTF-8"
 
 
+def refuse_other_encodings(first: bytes) -> None:
+    """Raise `MalformedError`, `bad_encoding`, where the first bytes of a file can only be UTF-16 or UTF-32."""
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in first[:2]:
+        raise MalformedError(Code.BAD_ENCODING, "UTF-16 or UTF-32, but JSON is UTF-8", _HINT_ENCODING)
+
+
 class ByteCheck:
     """Checks a file's chunks in order; `offset` is the number of bytes that were seen."""
 
-    def __init__(self) -> None:
-        """Start at the first byte of a file."""
-        self.offset = 0
+    def __init__(self, offset: int = 0) -> None:
+        """Start at a byte of a file, by default the first."""
+        self.offset = offset
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._tail = b""
 
     def chunk(self, data: bytes) -> bytes:
         """Check the next bytes and return what of them is JSON; raises `MalformedError`."""
         if self.offset == 0:
-            if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in data[:2]:
-                raise MalformedError(Code.BAD_ENCODING, "UTF-16 or UTF-32, but JSON is UTF-8", _HINT_ENCODING)
+            refuse_other_encodings(data)
             body = data.removeprefix(codecs.BOM_UTF8)
             self.offset = len(data) - len(body)
             data = body

@@ -20,7 +20,7 @@ from shared.encoding import MAX_INTEGER
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from collector.formats.limits import Limits
 
@@ -30,9 +30,10 @@ Scalar = str | int | float | bool | None
 EACH: Final = 0
 """Stands in a path for any item of an array: `("runs", EACH, "tool")`."""
 
-_HINT = "make the report again; this is not strict JSON (RFC 8259)"
-_HINT_TRUNCATED = "let the tool that writes it finish, or write to another name and rename"
+HINT = "make the report again; this is not strict JSON (RFC 8259)"
+HINT_TRUNCATED = "let the tool that writes it finish, or write to another name and rename"
 _POINTER_CHARS = 200
+_SHOWN_KEY_CHARS, _LONG = 100, "..."
 _KEPT_KEY_CHARS = 200
 
 
@@ -54,7 +55,7 @@ class Event(NamedTuple):
     value: Scalar
 
 
-class _Frame:
+class Frame:
     """An open container: the path of its items, and the keys or the number of items seen."""
 
     __slots__ = ("index", "inner", "keys", "path")
@@ -65,6 +66,18 @@ class _Frame:
         self.inner: Path = path if keys is not None else (*path, EACH)
         self.index = -1
 
+    def note(self, key: str) -> bool:
+        """Remember a key of the object; False where it has that key already."""
+        seen = key if len(key) <= _KEPT_KEY_CHARS else blake2b(key.encode("utf-8", "surrogatepass")).hexdigest()
+        if self.keys is None or seen in self.keys:
+            return False
+        self.keys.add(seen)
+        return True
+
+    def go_to(self, key: str) -> None:
+        """Go on to the member of that key."""
+        self.inner = (*self.path, key)
+
 
 _CONTAINERS = {
     "start_map": Kind.MAP,
@@ -74,24 +87,31 @@ _CONTAINERS = {
 }
 
 
+def pointer(frames: Iterable[Frame]) -> str:
+    """Say where one is that has these containers open, outermost first: a JSON pointer, or "the top"."""
+    shown = ""
+    for frame in frames:
+        if frame.index < 0 and not frame.keys:
+            continue
+        part = str(frame.index) if frame.keys is None else str(frame.inner[-1])
+        # Whole keys or none: half of one may be half of a secret, which nobody would know for one any more.
+        plain = "".join(letter for letter in part if letter.isprintable()) if len(part) <= _SHOWN_KEY_CHARS else _LONG
+        if len(shown) + len(plain) > _POINTER_CHARS:
+            return f"{shown}/{_LONG}"
+        shown += "/" + plain.replace("~", "~0").replace("/", "~1")
+    return shown or "the top"
+
+
 class _Strict:
     """Turns the parser's bare events into events with paths, and refuses what the parser lets pass."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, frames: Iterable[Frame] = ()) -> None:
         self._limits = limits
-        self._open: list[_Frame] = []
+        self._open = list(frames)
         self._count = 0
 
     def pointer(self) -> str:
-        parts = (
-            str(frame.index) if frame.keys is None else str(frame.inner[-1]) for frame in self._open if self._in(frame)
-        )
-        text = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in parts)
-        return "".join(letter for letter in text if letter.isprintable())[:_POINTER_CHARS] or "the top"
-
-    @staticmethod
-    def _in(frame: _Frame) -> bool:
-        return frame.index >= 0 if frame.keys is None else bool(frame.keys)
+        return pointer(self._open)
 
     def event(self, name: str, value: Any) -> Event | None:  # noqa: ANN401 - ijson is untyped
         """Return the event with its path, None for a key; raises `MalformedError`."""
@@ -107,17 +127,15 @@ class _Strict:
             return Event(kind, path, value)
         if len(self._open) >= self._limits.max_depth:
             raise MalformedError(Code.TOO_DEEP, f"values are nested deeper than {self._limits.max_depth}")
-        self._open.append(_Frame(path, set() if kind is Kind.MAP else None))
+        self._open.append(Frame(path, set() if kind is Kind.MAP else None))
         return Event(kind, path, None)
 
     def _key(self, key: str) -> None:
         frame = self._open[-1]
-        seen = key if len(key) <= _KEPT_KEY_CHARS else blake2b(key.encode()).hexdigest()
-        if frame.keys is None or seen in frame.keys:
+        if not frame.note(key):
             raise self._refusal("a key stands twice in one object")
-        frame.keys.add(seen)
-        frame.inner = (*frame.path, key)
-        if len(frame.keys) > self._limits.max_tracked:
+        frame.go_to(key)
+        if frame.keys is not None and len(frame.keys) > self._limits.max_tracked:
             raise MalformedError(Code.TOO_LARGE, f"an object has more than {self._limits.max_tracked} keys")
 
     def _item(self) -> Path:
@@ -135,18 +153,24 @@ class _Strict:
             raise self._refusal("an integer is outside of +-2^53")
 
     def _refusal(self, detail: str) -> MalformedError:
-        return MalformedError(Code.BAD_SYNTAX, f"{detail}, at {self.pointer()}", _HINT)
+        return MalformedError(Code.BAD_SYNTAX, f"{detail}, at {self.pointer()}", HINT)
 
 
-def json_events(stream: BinaryIO, limits: Limits) -> Iterator[Event]:
+def json_events(
+    stream: BinaryIO, limits: Limits, *, within: Sequence[Frame] = (), behind: bytes = b"", offset: int = 0
+) -> Iterator[Event]:
     """Read a stream of bytes to its end and yield its values and containers in document order.
 
+    A stream may begin in the midst of a document: `within` the containers that are open there, `behind` JSON that
+    opens as many (of it nothing is yielded), at the byte `offset`.
     Raises `MalformedError` with `truncated`, `bad_encoding`, `bad_syntax`, `too_deep` or `too_large`.
     """
-    strict = _Strict(limits)
-    check = ByteCheck()
+    strict = _Strict(limits, within)
+    check = ByteCheck(offset)
     bare: Any = ijson.sendable_list()
     parser = ijson.get_backend("yajl2_c").basic_parse_coro(bare, use_float=True)
+    _feed(parser, behind)
+    del bare[:]
     silent = 0
     while chunk := stream.read(limits.chunk_bytes):
         failed = not _feed(parser, check.chunk(chunk))
@@ -157,13 +181,13 @@ def json_events(stream: BinaryIO, limits: Limits) -> Iterator[Event]:
         del bare[:]
         if failed:
             raise MalformedError(
-                Code.BAD_SYNTAX, f"not JSON behind {strict.pointer()}, before byte {check.offset}", _HINT
+                Code.BAD_SYNTAX, f"not JSON behind {strict.pointer()}, before byte {check.offset}", HINT
             )
         if silent > limits.max_token_bytes:
             raise MalformedError(Code.TOO_LARGE, f"one value is larger than {limits.max_token_bytes} bytes")
     if not _close(parser):
         raise MalformedError(
-            Code.TRUNCATED, f"the file ends behind {strict.pointer()}, before its JSON does", _HINT_TRUNCATED
+            Code.TRUNCATED, f"the file ends behind {strict.pointer()}, before its JSON does", HINT_TRUNCATED
         )
     check.end()
     for name, value in bare:

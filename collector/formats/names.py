@@ -23,10 +23,21 @@ _HOST_PATH = re.compile(
 _LONGEST_LOOK = 2_000
 
 
-def clean(text: str, limit: int) -> tuple[str, bool, bool]:
+def clean(text: str, limit: int, *, keep_paths: bool = False) -> tuple[str, bool, bool]:
     """Return the name as it may leave, whether it was cut at `limit`, and whether a path was taken out."""
     looked_at = text[:_LONGEST_LOOK]
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in looked_at).split())
-    without_paths = _HOST_PATH.sub(PATH_MARK, line)
+    without_paths = line if keep_paths else _HOST_PATH.sub(PATH_MARK, line)
     kept = without_paths[:limit].rstrip()
     return kept, len(kept) < len(without_paths) or len(looked_at) < len(text), without_paths != line
+
+
+def clean_lines(text: str, limit: int) -> tuple[str, bool]:
+    """Return a text of several lines as it may leave, and whether it was cut at `limit`.
+
+    Line feeds and tabs stay, every other character that does not print is taken out.
+    """
+    looked_at = text[: limit * 2]
+    printable = "".join(letter for letter in looked_at if letter.isprintable() or letter in "\n\t")
+    kept = printable[:limit].rstrip()
+    return kept, len(kept) < len(printable.rstrip()) or len(looked_at) < len(text)

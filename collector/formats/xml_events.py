@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collector.formats.limits import Limits
 
 # Numbers of expat's `enum XML_Error`, which are part of its interface.
+_NO_MEMORY = 1
 _INVALID_TOKEN = 4
 _UNDEFINED_ENTITY = 11
 _ENCODING_ERRORS = frozenset({6, 18, 19})
@@ -54,11 +55,12 @@ class End(NamedTuple):
 class _Target:
     """Collects what expat reports; `busy` says that it reported anything at all since it was last cleared."""
 
-    def __init__(self, limits: Limits, text_of: frozenset[str]) -> None:
+    def __init__(self, limits: Limits, text_of: frozenset[str], text_chars: int) -> None:
         self.events: deque[Start | End] = deque()
         self.busy = False
         self._limits = limits
         self._text_of = text_of
+        self._text_chars = text_chars
         self._open: list[str] = []
         self._texts: list[str] = []
         self._count = 0
@@ -85,7 +87,7 @@ class _Target:
     def data(self, text: str) -> None:
         self.busy = True
         if self._open and self._open[-1] in self._text_of:
-            room = self._limits.max_text_chars - len(self._texts[-1])
+            room = self._text_chars - len(self._texts[-1])
             self._texts[-1] += text[:room]
 
     def comment(self, _text: str) -> None:
@@ -95,14 +97,17 @@ class _Target:
         self.busy = True
 
 
-def xml_events(stream: BinaryIO, limits: Limits, text_of: frozenset[str] = frozenset()) -> Iterator[Start | End]:
+def xml_events(
+    stream: BinaryIO, limits: Limits, text_of: frozenset[str] = frozenset(), text_chars: int | None = None
+) -> Iterator[Start | End]:
     """Read a stream of bytes to its end and yield its elements in document order.
 
-    `text_of` names the elements whose own text is wanted; each text is cut at `limits.max_text_chars`.
+    `text_of` names the elements whose own text is wanted; each text is cut at `text_chars`, by default
+    `limits.max_text_chars`.
     Raises `MalformedError` with `truncated`, `bad_encoding`, `bad_syntax`, `entity`, `too_deep` or
     `too_large`; what was yielded before that belongs to a document that is none.
     """
-    target = _Target(limits, text_of)
+    target = _Target(limits, text_of, limits.max_text_chars if text_chars is None else text_chars)
     parser = DefusedXMLParser(target=target, forbid_dtd=False, forbid_entities=True, forbid_external=True)
     window = encoding = b""
     silent = 0
@@ -130,6 +135,8 @@ def _translated(window: bytes, encoding: bytes, *, at_end: bool) -> Iterator[Non
     try:
         yield
     except ParseError as error:
+        if error.code == _NO_MEMORY:
+            raise MemoryError from None
         if at_end and error.code in _STOPPED_SHORT:
             raise MalformedError(
                 Code.TRUNCATED, f"{_where(error)}: the file ends here, before its document does", _HINT_TRUNCATED

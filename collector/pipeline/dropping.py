@@ -12,6 +12,7 @@ import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collector.durable import sync_folder
 from shared.encoding import canonical
 from shared.errors import Code, ConfigError, StateError, TryLaterError
 
@@ -95,7 +96,7 @@ def _make_folders(top: Path, folder: Path) -> None:
     missing = [one for one in (folder, *folder.parents) if one != top and one.is_relative_to(top) and not one.exists()]
     for one in reversed(missing):
         one.mkdir(exist_ok=True)
-        _sync(one.parent)
+        sync_folder(one.parent)
 
 
 def _put(target: Path, content: bytes | Path) -> None:
@@ -109,12 +110,4 @@ def _put(target: Path, content: bytes | Path) -> None:
         file.flush()
         os.fsync(file.fileno())
     beside.replace(target)
-    _sync(target.parent)
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(target.parent)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from collector.durable import sync_folder
 from collector.spool import place, schema, sqlite
 from collector.spool.errors import DamagedError, SpoolBroken
 from collector.spool.pages import PAGE_BYTES
@@ -151,7 +152,7 @@ def _create(path: Path, settings: SpoolSettings, owner: Owner, now: datetime) ->
     finally:
         database.close()
     fresh.rename(path)
-    place.sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _begin(connection: sqlite3.Connection, owner: Owner, damaged: list[Path], now: datetime) -> None:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
+from collector.durable import sync_folder
 from shared.errors import Code, ConfigError, StateError, TryLaterError
 
 COMPANIONS = ("-journal", "-wal", "-shm")
@@ -154,15 +155,6 @@ def move_aside(path: Path, now: datetime) -> Path:
     suspect(path).unlink(missing_ok=True)
     sync_folder(path.parent)
     return aside
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def disk_is_full(folder: Path) -> bool:

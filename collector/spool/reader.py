@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from collector.spool import looking, memory, place, queue, schema, sqlite
+from collector.leaving import Departure, Kind
+from collector.spool import ledger, looking, memory, place, queue, schema, sqlite
 from collector.spool.errors import DamagedError
 from collector.spool.settings import SpoolSettings
 from collector.spool.sqlite import Database
@@ -16,6 +19,8 @@ from collector.spool.states import State
 from collector.spool.values import Alarm, EndedEntry, Listed, SetAside, Shown, Stats, Storage
 from shared.errors import Code, ConfigError, StateError
 from shared.stream import Head
+
+_PIECE = 1_000
 
 
 class SpoolReader:
@@ -81,6 +86,23 @@ class SpoolReader:
     def last_receipt(self) -> tuple[bytes, datetime] | None:
         """Give the id (32 bytes) of the receipt that was believed last, and its time of receipt."""
         return self._database.read(looking.last_receipt)
+
+    def next_beat(self) -> int:
+        """Give the number of the next heartbeat: one above the last that was sent, from 1, also after a crash."""
+        return self._database.read(lambda c: int(c.execute("SELECT beat + 1 FROM spool").fetchone()[0]))
+
+    def departures(self, since: datetime | None = None, kinds: Collection[Kind] = ()) -> Iterator[Departure]:
+        """Give what left, in the order in which it left first; read in pieces, so that nobody waits.
+
+        With `since` only what was sent from then on, for the first time or again; with `kinds` only those.
+        """
+        after: int | None = None
+        while True:
+            page = partial(ledger.departures, since=since, kinds=kinds, after=after, limit=_PIECE)
+            found, after = self._database.read(page)
+            yield from found
+            if after is None:
+                return
 
     def contiguous(self) -> int:
         """Give the mark that the receiver last receipted for this stream; -1 where it never did."""

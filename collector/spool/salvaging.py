@@ -2,7 +2,8 @@
 
 An entry counts only if it is an envelope in its one spelling, with the id that it was stored under, and only once.
 What was delivered is left out where the file says so, and so is what a person dropped. The rest is queued under places
-below zero: it belongs to the stream of the damaged spool, whose gaps it closes at the receiver.
+below zero: it belongs to the stream of the damaged spool, whose gaps it closes at the receiver. The ledger is taken
+over as far as it can be read.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from collector.spool import pages, place, queue, sqlite
+from collector.leaving import Departure
+from collector.spool import ledger, pages, place, queue, sqlite
 from collector.spool.settings import SpoolSettings
 from collector.spool.sqlite import dbapi
 from collector.spool.states import State
@@ -38,8 +40,16 @@ class Salvaged:
     envelope: bytes
 
 
-def read(damaged: Path) -> list[Salvaged]:
-    """Give the undelivered entries of a damaged spool by rising place; raises `StateError` where it cannot be read.
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """What a damaged spool still gives: its undelivered entries by rising place, and its ledger."""
+
+    entries: list[Salvaged]
+    departures: list[Departure]
+
+
+def read(damaged: Path) -> Readable:
+    """Read a damaged spool; raises `StateError` where its file cannot be.
 
     Works on a copy beside it, into which SQLite may play the journal that was moved along.
     """
@@ -50,24 +60,27 @@ def read(damaged: Path) -> list[Salvaged]:
             for ending in place.COMPANIONS:
                 with suppress(FileNotFoundError):
                     shutil.copyfile(place.beside(damaged, ending), place.beside(copy, ending))
-            _play_journal(copy)
+            departures = _play_journal(copy)
             if copy.stat().st_size == 0:
-                return []
+                return Readable([], [])
             with copy.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return _undelivered(pages.rows(data))
+                return Readable(_undelivered(pages.rows(data)), departures)
     except OSError as error:
         raise StateError(
             Code.NOT_FOUND, f"{damaged} cannot be read: {error.strerror}", "name a file that was moved aside"
         ) from error
 
 
-def _play_journal(copy: Path) -> None:
+def _play_journal(copy: Path) -> list[Departure]:
+    """Have SQLite open the copy; gives the ledger as far as SQLite reads it."""
     with suppress(dbapi.Error):
         connection = sqlite.connect(copy, SpoolSettings(), sqlite.Access.LOOK)
         try:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            return ledger.readable(connection)
         finally:
             connection.close()
+    return []
 
 
 def _undelivered(rows: Iterable[tuple[int, list[pages.Value]]]) -> list[Salvaged]:
@@ -97,11 +110,15 @@ def _undelivered(rows: Iterable[tuple[int, list[pages.Value]]]) -> list[Salvaged
     return sorted(good, key=lambda one: one.sequence)
 
 
-def requeue(connection: sqlite3.Connection, salvaged: Iterable[Salvaged], now: datetime) -> list[Salvaged]:
-    """Put salvaged entries in front of the queue, in their order, but none twice; gives those that were new."""
+def requeue(connection: sqlite3.Connection, found: Readable, now: datetime) -> list[Salvaged]:
+    """Put salvaged entries in front of the queue, in their order, but none twice; gives those that were new.
+
+    The ledger of the damaged spool goes in front of this one.
+    """
     rows = connection.execute("SELECT sequence, id FROM entry WHERE sequence < 0").fetchall()
     known, lowest = {row[1] for row in rows}, min((row[0] for row in rows), default=0)
-    new = [one for one in salvaged if one.id not in known]
+    new = [one for one in found.entries if one.id not in known]
     for number, one in enumerate(new):
         queue.insert(connection, lowest - len(new) + number, one.id, one.envelope, State.PENDING, format_time(now))
+    ledger.take_over(connection, found.departures)
     return new

@@ -102,7 +102,30 @@ _FIRST = (
     f"PRAGMA application_id = {APPLICATION_ID}",
 )
 
-STEPS = (_FIRST,)
+_LEDGER = (
+    """CREATE TABLE destination (
+        number INTEGER PRIMARY KEY,
+        origin TEXT NOT NULL,
+        receiver TEXT NOT NULL,
+        workspace TEXT NOT NULL,
+        UNIQUE (origin, receiver, workspace)
+    ) STRICT""",
+    """CREATE TABLE departure (
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        id BLOB NOT NULL,
+        place INTEGER,
+        size INTEGER NOT NULL,
+        destination INTEGER NOT NULL REFERENCES destination (number),
+        first_at TEXT NOT NULL,
+        last_at TEXT NOT NULL,
+        times INTEGER NOT NULL DEFAULT 1,
+        outcome TEXT
+    ) STRICT""",
+    "CREATE INDEX departure_place ON departure (place) WHERE place IS NOT NULL",
+)
+
+STEPS = (_FIRST, _LEDGER)
 """Step n takes schema n to schema n + 1. A step that was released is never changed."""
 
 VERSION = len(STEPS)

@@ -12,7 +12,8 @@ from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
-from collector.spool import keeping, memory, opening, place, queue, salvaging
+from collector.leaving import Destination, Leaving, Reply
+from collector.spool import keeping, ledger, memory, opening, place, queue, salvaging
 from collector.spool.errors import SpoolFull
 from collector.spool.place import Ballast, Lock
 from collector.spool.reader import SpoolReader, open_existing
@@ -147,6 +148,14 @@ class Spool(SpoolReader):
         """Give the oldest pending entries in order, passing over `skip`; at least one, even if it is larger."""
         return self._database.read(lambda c: queue.head_entries(c, limit, max_bytes, skip))
 
+    def leave(self, leaving: Sequence[Leaving], to: Destination, now: datetime) -> None:
+        """Write into the ledger that these envelopes are sent now; when it returns, they may be."""
+        self._database.write(lambda c: ledger.leave(c, leaving, to, now), urgent=True)
+
+    def note_answered(self, one: Leaving) -> None:
+        """Write into the ledger that something which no receipt names was answered."""
+        self._database.write(lambda c: ledger.note_answered(c, one), urgent=True)
+
     def settle(
         self,
         *,
@@ -155,15 +164,19 @@ class Spool(SpoolReader):
         received_at: datetime,
         delivered: Sequence[int],
         quarantined: Sequence[tuple[int, str, str]],
+        reply: Reply,
         now: datetime,
     ) -> None:
         """End pending entries as a believed receipt says, refused ones with code and words; keep the receipt.
 
-        Entries that are no longer pending stay as they are.
+        Entries that are no longer pending stay as they are. What is in `reply` goes into the ledger.
         """
-        self._free(
-            lambda c: queue.settle(c, (receipt_id, receipt, received_at), delivered, quarantined, now),
-        )
+
+        def act(connection: Connection) -> None:
+            queue.settle(connection, (receipt_id, receipt, received_at), delivered, quarantined, now)
+            ledger.note_told(connection, reply)
+
+        self._free(act)
 
     def quarantine_damaged(self, sequence: int, now: datetime) -> None:
         """Take out an entry whose stored bytes no longer verify, and forget its file; raises `StateError`."""
@@ -172,12 +185,6 @@ class Spool(SpoolReader):
     def note_answer(self, sequences: Sequence[int], answer: str, now: datetime) -> None:
         """Keep what a request with these entries was answered, for whoever lists them."""
         self._database.write(lambda c: queue.note_answer(c, sequences, answer, now), urgent=True)
-
-    def next_beat(self) -> int:
-        """Give the number of the next heartbeat: one above the last, from 1, also after a crash."""
-        return self._database.write(
-            lambda c: int(c.execute("UPDATE spool SET beat = beat + 1 RETURNING beat").fetchone()[0]), urgent=True
-        )
 
     def set_contiguous(self, mark: int) -> None:
         """Keep the mark that the receiver receipted for this stream; -1 for none."""

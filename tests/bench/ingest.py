@@ -14,7 +14,7 @@ from pathlib import Path
 from collector import enrolment
 from collector.client import Client, ClientSettings
 from collector.clock import utcnow
-from collector.enrol import ask_access
+from collector.enrol import access_request, ask_access
 from collector.receipts import Sent, check_receipt
 from collector.trust import Enrolled
 from shared import dsse
@@ -124,8 +124,9 @@ async def _load(url: str, senders: list[Sender], batches: int) -> float:
         lines = []
         for one in senders:
             client = await stack.enter_async_context(Client(ClientSettings(url)))
-            place = (client, one.enrolled.collector_id, one.enrolled.audience, one.signer)
-            token = await ask_access(*place, now=utcnow(), random=secrets.token_bytes)
+            about = (one.enrolled.collector_id, one.enrolled.audience, one.signer)
+            request = access_request(*about, now=utcnow(), random=secrets.token_bytes)
+            token = await ask_access(client, one.enrolled.collector_id, request)
             await one.send(client, token, _WARM_UP)
             one.seconds.clear()
             lines.append((one, client, token))

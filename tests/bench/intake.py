@@ -17,7 +17,9 @@ from collector.disclose import Level
 from collector.formats import Thresholds
 from collector.intake import Intake
 from collector.opening import RootSpec
+from collector.parsing import Parser
 from collector.readiness import Candidates
+from collector.secretrules import secret_rules
 from collector.spool import Spool, SpoolSettings
 from collector.storing import Sealing
 from shared.encoding import sha256
@@ -56,13 +58,18 @@ def measure(sizes: Sizes) -> list[Figure]:
 
 
 def _seconds(place: Path, spool: Spool, files: int) -> float:
+    with Parser(monotonic, lambda *_, **__: None) as parser:
+        return _seconds_with(parser, place, spool, files)
+
+
+def _seconds_with(parser: Parser, place: Path, spool: Spool, files: int) -> float:
     done = threading.Event()
 
     def captured() -> None:
         if intake.taken.captured >= files:
             done.set()
 
-    intake = _intake(place, spool, captured)
+    intake = _intake(place, spool, parser, captured)
     # As the watcher says it of files that their writer closed: each may be taken at once.
     for number in range(files):
         intake.hint("ci", reports.name(number), True)  # noqa: FBT003 - the watcher's call
@@ -80,7 +87,7 @@ def _seconds(place: Path, spool: Spool, files: int) -> float:
     return seconds
 
 
-def _intake(place: Path, spool: Spool, captured: Callable[[], None]) -> Intake:
+def _intake(place: Path, spool: Spool, parser: Parser, captured: Callable[[], None]) -> Intake:
     plan = RootPlan(
         spec=RootSpec("ci", place / "inbox"),
         names=(),
@@ -88,7 +95,7 @@ def _intake(place: Path, spool: Spool, captured: Callable[[], None]) -> Intake:
         thresholds=Thresholds(),
         context=ContextConfig(values={"repository": "acme/checkout-api", "run": "4711"}),
         max_artifact_bytes=1 << 30,
-        scratch=place / "state",
+        secrets=secret_rules(),
     )
     identity = Identity(AUDIENCE, COLLECTOR_ID, "0.1.0", sha256(b"bench"))
     signer = Ed25519Signer(secrets.token_bytes(32))
@@ -96,6 +103,7 @@ def _intake(place: Path, spool: Spool, captured: Callable[[], None]) -> Intake:
         plans={"ci": plan},
         spool=spool,
         sealing=Sealing(identity, signer, secrets.token_hex(16), utcnow, monotonic, secrets.token_bytes),
+        parser=parser,
         candidates=Candidates(),
         scan_seconds=60,
         broken_after_seconds=300,

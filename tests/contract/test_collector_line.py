@@ -13,10 +13,12 @@ from pathlib import Path
 import pytest
 
 from collector.client import Client, ClientSettings
-from collector.enrol import ask_access, ask_keyring, enrol, pin
+from collector.enrol import access_request, ask_access, ask_keyring, enrol, enrolment_request, pin
 from collector.spool import State
+from collector.trust import Enrolled
 from shared import dsse, wire
 from shared.errors import MalformedError, StateError, UntrustedError
+from shared.keys import Ed25519Signer
 from tests.fakes.line import Line, enrolled_line
 from tests.fakes.receiver import ReceiverSimulator
 from tests.fakes.time import SimulatedTime
@@ -124,7 +126,7 @@ async def test_what_is_sent_twice_is_a_duplicate_and_delivered(handle: Handle, t
         ids = line.put(5)
         entries = [one.envelope for one in line.spool.head_entries(10, 1 << 20)]
         body = wire.emit_batch(line.identity.collector_id, "by-hand", entries, None)
-        answer = await line.session.post(wire.BATCH_PATH, body)
+        answer = await line.session.post(wire.BATCH_PATH, body, [])
         _, results = wire.parse_answer(answer.body)
         assert [one.status for one in results] == ["accepted"] * 5
 
@@ -139,13 +141,13 @@ async def test_the_same_batch_id_with_the_same_entries_gets_the_same_answer_byte
         line.put(3)
         entries = [one.envelope for one in line.spool.head_entries(10, 1 << 20)]
         body = wire.emit_batch(line.identity.collector_id, "again", entries, None)
-        first = await line.session.post(wire.BATCH_PATH, body)
-        second = await line.session.post(wire.BATCH_PATH, body)
+        first = await line.session.post(wire.BATCH_PATH, body, [])
+        second = await line.session.post(wire.BATCH_PATH, body, [])
         assert first.body == second.body
 
         other = wire.emit_batch(line.identity.collector_id, "again", entries[:2], None)
         with pytest.raises(MalformedError):
-            await line.session.post(wire.BATCH_PATH, other)
+            await line.session.post(wire.BATCH_PATH, other, [])
 
 
 @pytest.mark.parametrize("count", [0, 101])
@@ -155,7 +157,7 @@ async def test_a_batch_of_none_or_too_many_is_refused_as_malformed(handle: Handl
         [entry] = line.spool.head_entries(1, 1 << 20)
         body = wire.emit_batch(line.identity.collector_id, "size", [entry.envelope] * count, None)
         with pytest.raises(MalformedError):
-            await line.session.post(wire.BATCH_PATH, body)
+            await line.session.post(wire.BATCH_PATH, body, [])
 
 
 async def test_a_batch_for_another_collector_is_not_let_in(handle: Handle, tmp_path: Path) -> None:
@@ -164,7 +166,7 @@ async def test_a_batch_for_another_collector_is_not_let_in(handle: Handle, tmp_p
         [entry] = line.spool.head_entries(1, 1 << 20)
         body = wire.emit_batch("col_somebody_else", "theirs", [entry.envelope], None)
         with pytest.raises((UntrustedError, StateError)):
-            await line.session.post(wire.BATCH_PATH, body)
+            await line.session.post(wire.BATCH_PATH, body, [])
 
 
 async def test_an_entry_signed_by_a_stranger_is_quarantined_and_its_neighbour_delivered(
@@ -177,7 +179,7 @@ async def test_an_entry_signed_by_a_stranger_is_quarantined_and_its_neighbour_de
         forged[-3:-2] = b" "
         bad = dsse.Envelope(bytes(forged), dsse.parse(entry.envelope).signatures)
         body = wire.emit_batch(line.identity.collector_id, "mixed", [bad.to_bytes(), entry.envelope], None)
-        answer = await line.session.post(wire.BATCH_PATH, body)
+        answer = await line.session.post(wire.BATCH_PATH, body, [])
         _, results = wire.parse_answer(answer.body)
         assert [(one.status, one.code) for one in results] == [("refused", "bad_signature"), ("accepted", None)]
         assert answer.status == 207
@@ -185,20 +187,22 @@ async def test_an_entry_signed_by_a_stranger_is_quarantined_and_its_neighbour_de
 
 async def test_a_heartbeat_that_does_not_count_up_is_a_conflict(handle: Handle, tmp_path: Path) -> None:
     async with opened(handle, tmp_path / "state") as line:
-        beat = line.queue.heartbeat(line.time.utcnow())
+        beat = line.queue.heartbeat(line.time.utcnow()).envelope
         body = b'{"collectorId":"%b","heartbeat":%b}' % (line.identity.collector_id.encode(), beat)
-        await line.session.post(wire.HEARTBEAT_PATH, body)
+        await line.session.post(wire.HEARTBEAT_PATH, body, [])
         with pytest.raises(StateError):
-            await line.session.post(wire.HEARTBEAT_PATH, body)
+            await line.session.post(wire.HEARTBEAT_PATH, body, [])
 
 
 async def test_access_is_given_to_the_key_alone(handle: Handle, tmp_path: Path) -> None:
     async with opened(handle, tmp_path / "state") as line:
-        who = (line.client, line.identity.collector_id, line.identity.audience)
-        token = await ask_access(*who, line.signer, now=line.time.utcnow(), random=os.urandom)
+        who, now = (line.identity.collector_id, line.identity.audience), line.time.utcnow()
+        request = access_request(*who, line.signer, now=now, random=os.urandom)
+        token = await ask_access(line.client, line.identity.collector_id, request)
         assert token.startswith("ca_hour_")
+        strange = access_request(*who, build.signer(handle.key + 200_000), now=now, random=os.urandom)
         with pytest.raises(UntrustedError):
-            await ask_access(*who, build.signer(handle.key + 200_000), now=line.time.utcnow(), random=os.urandom)
+            await ask_access(line.client, line.identity.collector_id, strange)
         with pytest.raises(UntrustedError):
             await line.client.post(wire.BATCH_PATH, b"{}", "ca_hour_made_up")
 
@@ -208,17 +212,11 @@ async def test_the_same_key_may_ask_again_with_its_invitation_and_another_may_no
 ) -> None:
     async with opened(handle, tmp_path / "state") as line, Client(ClientSettings(handle.url)) as client:
         believed = pin(await ask_keyring(client, handle.invitation), handle.fingerprint)
-        again = await enrol(
-            client, handle.invitation, handle.name, believed, line.signer, now=build.NOW, random=os.urandom
-        )
-        assert again.collector_id == line.identity.collector_id
+
+        async def ask(signer: Ed25519Signer) -> Enrolled:
+            request = enrolment_request(handle.invitation, believed, signer, now=build.NOW, random=os.urandom)
+            return await enrol(client, handle.invitation, handle.name, believed, signer, request)
+
+        assert (await ask(line.signer)).collector_id == line.identity.collector_id
         with pytest.raises((StateError, UntrustedError)):
-            await enrol(
-                client,
-                handle.invitation,
-                handle.name,
-                believed,
-                build.signer(handle.key + 100_000),
-                now=build.NOW,
-                random=os.urandom,
-            )
+            await ask(build.signer(handle.key + 100_000))

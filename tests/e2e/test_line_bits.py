@@ -18,7 +18,7 @@ from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # ex
 from collector import enrolment
 from collector.client import Client, ClientSettings
 from collector.clock import utcnow
-from collector.enrol import ask_access
+from collector.enrol import access_request, ask_access
 from collector.instance import SPOOL_NAME
 from collector.spool import State
 from receiver import fsck
@@ -108,10 +108,9 @@ async def test_admission_refuses_one_flipped_bit_in_any_posted_envelope(line: Ri
     good = (await asyncio.to_thread(line.spooled))[2]
     envelope = await asyncio.to_thread(line.envelope, digest_text(good.id))
     async with Client(ClientSettings(str(line.url))) as client:
-        token = await ask_access(
-            client, enrolled.collector_id, enrolled.audience, load_key(line.state / "key.pem"), now=utcnow(),
-            random=os.urandom,
-        )  # fmt: skip
+        key = load_key(line.state / "key.pem")
+        request = access_request(enrolled.collector_id, enrolled.audience, key, now=utcnow(), random=os.urandom)
+        token = await ask_access(client, enrolled.collector_id, request)
 
         async def post(entry: bytes, number: int) -> str:
             try:

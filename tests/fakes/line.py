@@ -11,7 +11,8 @@ from pathlib import Path
 from collector import enrolment
 from collector.attest import Identity
 from collector.client import Answer, Client, ClientSettings
-from collector.enrol import ask_keyring, enrol, pin
+from collector.enrol import ask_keyring, enrol, enrolment_request, pin
+from collector.leaving import Leaving, destination
 from collector.queueing import Queue
 from collector.session import Session
 from collector.ship import Shipper, ShipSettings, Surroundings
@@ -147,7 +148,8 @@ async def enrolled_line(
     time, chance, signer = SimulatedTime(), random.Random(seed), build.signer(key)  # noqa: S311 - no secrets here
     async with Client(ClientSettings(url, answer_timeout_seconds=answer_timeout_seconds)) as client:
         believed = pin(await ask_keyring(client, invitation), fingerprint)
-        enrolled = await enrol(client, invitation, name, believed, signer, now=time.utcnow(), random=chance.randbytes)
+        request = enrolment_request(invitation, believed, signer, now=time.utcnow(), random=chance.randbytes)
+        enrolled = await enrol(client, invitation, name, believed, signer, request)
         enrolment.save(folder, enrolled)
         identity = Identity(enrolled.audience, enrolled.collector_id, "0.1.0", sha256(b"config"))
         spool = Spool.open(
@@ -165,12 +167,13 @@ async def enrolled_line(
 
         try:
 
-            async def post(path: str, body: bytes, /) -> Answer:
+            async def post(path: str, body: bytes, leaving: Sequence[Leaving], /) -> Answer:
                 tried.append(time.monotonic())
-                return await session.post(path, body)
+                return await session.post(path, body, leaving)
 
-            session = Session(client, signer, folder, enrolled, utcnow=time.utcnow, monotonic=time.monotonic)
-            queue = Queue(spool, identity, signer, build.EPOCH, build.NOW, chance.randbytes, tell)
+            to = destination(url, identity.audience)
+            queue = Queue(spool, identity, signer, to, build.EPOCH, build.NOW, chance.randbytes, tell)
+            session = Session(client, signer, folder, enrolled, queue, utcnow=time.utcnow, monotonic=time.monotonic)
             shipper = Shipper(
                 collector_id=enrolled.collector_id,
                 own_keys=(signer.public,),

@@ -16,10 +16,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.fault.scenarios import kill_and_restart, stop_anywhere
+from tests.helpers import large_reports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNS = REPOSITORY / "docs" / "reliability-runs.csv"
 COLUMNS = ("row", "seed", "size", "command", "date", "result")
+MOST_MIB = 60
+"""Of memory above idle that reading a report may take (S12), whatever its size."""
+
 PER_KILL = 250
 """Attestations for each kill of R1 at its long size: 100,000 for 400."""
 
@@ -47,6 +51,20 @@ def _r6(size: int, seed: int) -> tuple[bool, str]:
     return not bad and verdict.clean, f"{len(bad)} bad stops of {len(stopped)}, longest {longest:.1f} s; {verdict}"
 
 
+def _s12(size: int, _seed: int) -> tuple[bool, str]:
+    took: dict[str, large_reports.Took] = {}
+    miscounted = []
+    with tempfile.TemporaryDirectory(prefix="carnet-s12-") as folder:
+        for key in large_reports.KINDS:
+            report = Path(folder) / "report"
+            count = large_reports.write(report, key, size << 20)
+            took[key] = large_reports.measured(report, key)
+            miscounted += [key] if took[key].count != count else []
+    most = max(one.above_idle for one in took.values()) >> 20
+    seconds = ", ".join(f"{key} {one.seconds:.0f} s" for key, one in took.items())
+    return not miscounted and most <= MOST_MIB, f"at most {most} MiB above idle; {seconds}; miscounted: {miscounted}"
+
+
 def _tests(*files: str) -> Callable[[int, int], tuple[bool, str]]:
     """Run test modules again and again, each round with a seed of its own; stops at the first that fails."""
 
@@ -67,6 +85,7 @@ ROWS = {
     "R6": Row(500, "stops", _r6),
     "R10": Row(12, "rounds", _tests("tests/fault/test_watch_many_r10.py")),
     "R11": Row(40, "rounds", _tests("tests/unit/collector/test_readiness.py", "tests/fault/test_watch_writers_r11.py")),
+    "S12": Row(300, "MiB a report", _s12),
     "R13": Row(20, "rounds", _tests("tests/fault/test_shipping_lies.py", "tests/fault/test_shipping_answers.py")),
 }
 

@@ -28,6 +28,7 @@ class Survived:
     """What is left after the kills."""
 
     verdict: Verdict
+    unlisted: int
     fsck: int
     holes: int
     first_delivery_seconds: float
@@ -36,12 +37,14 @@ class Survived:
     @property
     def good(self) -> bool:
         return (
-            self.verdict.clean and not self.fsck and not self.holes and self.first_delivery_seconds <= RESTART_SECONDS
+            self.verdict.clean
+            and not (self.unlisted or self.fsck or self.holes)
+            and self.first_delivery_seconds <= RESTART_SECONDS
         )
 
     def __str__(self) -> str:
         return (
-            f"{self.verdict}, fsck {self.fsck}, holes {self.holes}, {self.kills} kills, "
+            f"{self.verdict}, unlisted {self.unlisted}, fsck {self.fsck}, holes {self.holes}, {self.kills} kills, "
             f"restart to first delivery {self.first_delivery_seconds:.1f} s"
         )
 
@@ -82,7 +85,8 @@ def kill_and_restart(folder: Path, *, attestations: int, kills: int, seed: int) 
         eventually("all is settled", lambda: one.pending() == 0)
         assert one.stop_collector() == 0
         assert one.stop_receiver() == 0
-        return Survived(_judge(one, oracle), len(one.fsck(ok=(0, 65))), _holes(one), first, kills + 2)
+        unlisted = len(one.ids() - one.listed())
+        return Survived(_judge(one, oracle), unlisted, len(one.fsck(ok=(0, 65))), _holes(one), first, kills + 2)
 
 
 def _has_started(one: Rig, times: int) -> bool:

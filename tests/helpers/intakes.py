@@ -15,14 +15,17 @@ from collector.context import ContextConfig, SpeaksFor
 from collector.disclose import Level
 from collector.formats import Thresholds
 from collector.intake import Intake
+from collector.leaving import Destination, Reply
 from collector.opening import RootSpec
+from collector.parsing import Parser
 from collector.readiness import Candidates
 from collector.spool import Aside, Candidate, FileSeen, Put, Spool, SpoolSettings
 from collector.storing import Sealing
 from shared.encoding import sha256
 from shared.errors import Code, TryLaterError
 from shared.keys import Signer
-from tests.helpers import build
+from tests.helpers import build, parsers
+from tests.helpers.secrets import rules
 
 FAR = build.NOW.replace(year=2100)
 """A time at which every file has stood still for long."""
@@ -94,6 +97,7 @@ class Host:
     speaks_for: SpeaksFor = field(default_factory=SpeaksFor)
     clock: Clock = field(default_factory=Clock)
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    parser: Parser = field(default_factory=parsers.shared)
     wakes: int = 0
     meanwhile: Callable[[], object] = lambda: None
     spool: WatchedSpool = field(init=False)
@@ -124,7 +128,7 @@ class Host:
             thresholds=Thresholds(),
             context=ContextConfig(speaks_for=self.speaks_for),
             max_artifact_bytes=1 << 30,
-            scratch=self.folder / "state",
+            secrets=rules(),
         )
         identity = Identity(build.AUDIENCE, build.COLLECTOR_ID, self.version, sha256(b"config"))
         return Intake(
@@ -133,6 +137,7 @@ class Host:
             sealing=Sealing(
                 identity, self.signer, build.EPOCH, self.clock.utcnow, self.clock.monotonic, lambda n: b"s" * n
             ),
+            parser=self.parser,
             candidates=Candidates(settle_seconds=SETTLE, broken_after_seconds=BROKEN_AFTER),
             scan_seconds=SCAN,
             broken_after_seconds=BROKEN_AFTER,
@@ -146,7 +151,13 @@ class Host:
     def restarted(self, **changed: Any) -> Host:  # noqa: ANN401 - fields of a host
         """The same host after a stop and a start; fields may have changed in between."""
         self.spool.close()
-        kept = {"folder": self.folder, "quota_bytes": self.quota_bytes, "version": self.version, "clock": self.clock}
+        kept = {
+            "folder": self.folder,
+            "quota_bytes": self.quota_bytes,
+            "version": self.version,
+            "clock": self.clock,
+            "parser": self.parser,
+        }
         return Host(**{**kept, **changed})
 
     def write(self, name: str, content: bytes | str) -> Path:
@@ -181,5 +192,5 @@ class Host:
         pending = [entry.sequence for entry in self.spool.head_entries(100_000, 1 << 40)]
         self.spool.settle(
             receipt_id=sha256(b"receipt"), receipt=b"r", received_at=build.NOW, delivered=pending, quarantined=[],
-            now=build.NOW,
+            reply=Reply(Destination("https://receiver.example.com", "rcv_1", "ws_1"), ()), now=build.NOW,
         )  # fmt: skip

@@ -246,6 +246,11 @@ class Rig:
         with self.reader() as reader:
             return reader.list(state, limit=1_000_000)
 
+    def listed(self) -> set[bytes]:
+        """The ids of all envelopes that left, as the collector's ledger has them."""
+        with self.reader() as reader:
+            return {one.what.id for one in reader.departures()}
+
     def aside(self) -> dict[str, str]:
         """Path and reason of each file that was set aside."""
         with self.reader() as reader:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from collector.leaving import Destination, Kind, Leaving, Reply, Told
 from collector.spool import Aside, Candidate, FileSeen, Put, Spool, SpoolSettings
 from shared import dsse
 from shared.dsse import Envelope
@@ -16,6 +17,7 @@ COLLECTOR_ID = "col_ci07"
 STREAM_ID = "5a" * 16
 EPOCH = "e0" * 16
 NOW = datetime(2026, 3, 2, 17, 24, 30, tzinfo=UTC)
+TO = Destination("https://receiver.example.com:8443", "rcv_1", "ws_1")
 SMALL = SpoolSettings(ballast_bytes=1 << 16, busy_seconds=5)
 
 
@@ -57,7 +59,11 @@ def put(spool: Spool, *numbers: int, now: datetime = NOW) -> list[Put]:
 
 
 def settle(
-    spool: Spool, delivered: list[int], quarantined: list[tuple[int, str]] | None = None, now: datetime = NOW
+    spool: Spool,
+    delivered: list[int],
+    quarantined: list[tuple[int, str]] | None = None,
+    now: datetime = NOW,
+    told: tuple[Told, ...] = (),
 ) -> None:
     """Settle as a receipt would."""
     spool.settle(
@@ -66,8 +72,15 @@ def settle(
         received_at=now,
         delivered=delivered,
         quarantined=[(sequence, code, "no") for sequence, code in quarantined or []],
+        reply=Reply(TO, told),
         now=now,
     )
+
+
+def beat(spool: Spool) -> Leaving:
+    """The next heartbeat, as the ledger has it."""
+    number = spool.next_beat()
+    return Leaving(Kind.HEARTBEAT, sha256(b"beat %d" % number), 700, number)
 
 
 def pending(spool: Spool) -> list[int]:

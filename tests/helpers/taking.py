@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
-from collector.opening import RootSpec, look_at, read_once
+from collector.opening import RootSpec, look_at, reading
 from collector.readiness import Candidates, Key, Look, Readiness
 from collector.watch import Notice, Watcher, scan
 from shared.errors import CarnetError, Code
@@ -115,8 +115,9 @@ class Taker:
             ready = self.candidates.look(key, found.look, time.monotonic(), done=found.done)
             if ready is Readiness.WAIT:
                 return
-            with read_once(root, path, expected=found.look, max_bytes=_LIMIT) as content:
-                data = content.data.read()
+            with reading(root, path, expected=found.look, max_bytes=_LIMIT) as content:
+                data = b"".join(content.chunks())
+                content.finish()
         except CarnetError as error:
             self.refused[path] = error.code
             if error.code is Code.CHANGED_WHILE_READ:

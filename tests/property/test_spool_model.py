@@ -12,9 +12,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
+from collector.leaving import Reply
 from collector.spool import Spool, SpoolFull, SpoolSettings, State
 from shared.errors import StateError
-from tests.helpers.spools import EPOCH, NOW, candidate, file_seen, open_spool, still_verifies
+from tests.helpers.spools import EPOCH, NOW, TO, candidate, file_seen, open_spool, still_verifies
 
 KEEP = 100.0
 QUOTA = 12_000
@@ -89,6 +90,7 @@ class SpoolModel(RuleBasedStateMachine):
             received_at=self.now,
             delivered=sorted(delivered - refused),
             quarantined=[(one, "wrong_type", "") for one in sorted(refused)],
+            reply=Reply(TO, ()),
             now=self.now,
         )
         for state, sequences in ((State.DELIVERED, delivered - refused), (State.QUARANTINED, refused)):

@@ -18,7 +18,7 @@ import pytest
 
 from collector.beneath import FOLDER, open_stepwise
 from collector.gitfiles import read_git
-from collector.opening import RootSpec, find_context_file, hash_once, look_at, read_once
+from collector.opening import RootSpec, find_context_file, look_at, reading
 from collector.scan import scan
 from shared.errors import CarnetError, Code
 
@@ -131,14 +131,17 @@ def attempt(spec: RootSpec, path: str, seen: Counter[str]) -> None:
         if found is None:
             seen["gone"] += 1
             return
-        with read_once(spec, path, expected=found.look, max_bytes=1 << 20) as content:
-            data = content.data.read()
-        hashed = hash_once(spec, path, expected=None, max_bytes=1 << 20)
+        with reading(spec, path, expected=found.look, max_bytes=1 << 20) as content:
+            data = b"".join(content.chunks())
+            content.finish()
+        with reading(spec, path, expected=None, max_bytes=1 << 20) as content:
+            head = content.head
+            content.finish()
     except CarnetError as error:
         seen[error.code] += 1
         return
     assert b"CANARY" not in data
-    assert b"CANARY" not in hashed.head
+    assert b"CANARY" not in head
     seen["read"] += 1
 
 

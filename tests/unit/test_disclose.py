@@ -5,11 +5,24 @@ from dataclasses import replace
 
 import pytest
 
-from collector.disclose import NOT_A_NUMBER, Cut, Level, Why, disclose
+from collector.disclose import NOT_A_NUMBER, Cut, Level, Why
+from collector.disclose import disclose as disclose_with
 from collector.formats import Basis, Claim, ClaimType, artifact
-from collector.formats.fields import FIELDS
+from collector.formats.fields import FIELDS, Shape
 from collector.formats.names import clean
+from shared.encoding import JsonValue
+from shared.redaction import Rules
+from shared.secretpatterns import PATTERNS
 from tests.unit.formats.reading import SAMPLES, claim_of
+from tests.unit.formats.tables import GOOD, content
+
+RULES = Rules(PATTERNS, lambda _text: ())
+BELOW_FULL = [level for level in Level if level is not Level.FULL]
+
+
+def disclose(claim: Claim, level: Level, fields: frozenset[str] | None = None) -> tuple[Claim, tuple[Cut, ...]]:
+    return disclose_with(claim, level, RULES, fields)
+
 
 JUNIT = b"""<testsuites><testsuite name="/home/alice/src/phpunit.xml" tests="9">
 <testcase classname="secret.Project" name="t1">
@@ -41,56 +54,105 @@ def test_verdict_is_counts_and_nothing_by_name() -> None:
         "flaky": 0,
         "declaredTotals": {"tests": 9},
     }
-    assert cut == (Cut("evidence.suites", Why.LEVEL), Cut("evidence.failedTests", Why.LEVEL))
+    assert [one.field for one in cut] == ["evidence.suites", "evidence.failedTests", "evidence.failedCases"]
+    assert {one.why for one in cut} == {Why.LEVEL}
 
 
 def test_summary_adds_names_but_no_host_path() -> None:
     kept, cut = disclose(claim_of(JUNIT), Level.SUMMARY)
     assert kept.evidence["failedTests"] == ["secret.Project.t1"]
     assert kept.evidence["suites"] == [{"name": "[path]", "tests": 1, "failed": 1, "errors": 0, "skipped": 0}]
-    assert cut == (Cut("evidence.suites.name", Why.HOST_PATH),)
+    assert cut == (Cut("evidence.suites.name", Why.HOST_PATH), Cut("evidence.failedCases", Why.LEVEL))
+
+
+def test_full_adds_what_the_report_says_about_a_failure_and_paths() -> None:
+    kept, _ = disclose(claim_of(JUNIT), Level.FULL)
+    assert kept.evidence["failedCases"] == [
+        {
+            "name": "secret.Project.t1",
+            "suite": "/home/alice/src/phpunit.xml",
+            "message": "assert password == 'hunter2'",
+            "text": "Traceback /home/alice/src/app.py line 3",
+        }
+    ]
+
+
+def test_not_even_full_has_output() -> None:
+    assert "log line" not in text_of(disclose(claim_of(JUNIT), Level.FULL)[0])
+
+
+def test_of_a_text_line_feeds_and_tabs_stay_and_it_is_cut_at_4000_characters() -> None:
+    rows: list[JsonValue] = [{"text": "a\r\n\tb\x1b[0m\u202e\0c"}, {"text": "x" * 5_000, "message": "y\n" * 400}]
+    claim = replace(DECLARED, type=ClaimType.TEST_RESULTS, evidence={"failedCases": rows})
+    kept, cut = disclose(claim, Level.FULL)
+    assert kept.evidence["failedCases"] == [
+        {"text": "a\n\tb[0mc"},
+        {"text": "x" * 4_000, "message": ("y " * 250).rstrip()},
+    ]
+    assert set(cut) == {
+        Cut("evidence.failedCases.text", Why.LENGTH),
+        Cut("evidence.failedCases.message", Why.LENGTH),
+    }
 
 
 @pytest.mark.parametrize("level", Level)
+def test_a_list_of_fields_narrows_and_never_widens(level: Level) -> None:
+    fields = frozenset({"failed", "failedCases", "stackTrace"})
+    claim = claim_of(JUNIT)
+    claim = replace(claim, evidence={**claim.evidence, "failedCasesOmitted": 3, "stackTrace": "x"})
+    kept, cut = disclose(claim, level, fields)
+    assert set(kept.evidence) == {"failed"} | ({"failedCases", "failedCasesOmitted"} if level is Level.FULL else set())
+    assert Cut("evidence.suites", Why.NARROWED) in cut
+    assert Cut("evidence.stackTrace", Why.UNLISTED) in cut
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2024-01-31T09:30:00+01:00", "2024-01-31T08:30:00.000000Z"),
+        ("2024-01-31T09:30:00", None),
+        ("yesterday", None),
+        (1706693400, None),
+    ],
+)
+def test_a_time_leaves_in_utc_or_not_at_all(value: JsonValue, expected: str | None) -> None:
+    kept, _ = disclose(replace(DECLARED, evidence={"reportedAt": value}), Level.VERDICT)
+    assert kept.evidence.get("reportedAt") == expected
+
+
+@pytest.mark.parametrize("level", BELOW_FULL)
 @pytest.mark.parametrize("secret", ["hunter2", "Traceback", "log line", "alice", "assert"])
-def test_no_level_has_messages_output_or_host_paths(level: Level, secret: str) -> None:
+def test_no_level_below_full_has_messages_output_or_host_paths(level: Level, secret: str) -> None:
     assert secret not in text_of(disclose(claim_of(JUNIT), level)[0])
 
 
-REPORTS = [
-    *sorted((SAMPLES / "junit").glob("*.xml")),
-    *sorted((SAMPLES / "cobertura").glob("*.xml")),
-    *(path for path in sorted((SAMPLES / "sarif").glob("*[!d]")) if path.name != "Minimal.sarif"),
-    *sorted((SAMPLES / "cyclonedx").glob("*.json")),
-]
-
-
-@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.name)
-def test_of_a_real_report_the_verdict_has_numbers_flags_and_words_only(path: object) -> None:
-    claim = claim_of(next(one for one in REPORTS if one is path).read_bytes())
+@pytest.mark.parametrize("path", GOOD)
+def test_of_a_real_report_the_verdict_has_numbers_flags_and_words_only(path: str) -> None:
+    claim = claim_of(content(path))
     kept, _ = disclose(claim, Level.VERDICT)
-    words = {"tool", "toolVersion", "format", "specVersion", "declaredTotals"}
+    words = {"tool", "toolVersion", "reportedAt", "format", "specVersion", "declaredTotals"}
     for field, value in kept.evidence.items():
         assert isinstance(value, int | float | bool) or field in words, field
     assert all(name is None for name, _ in kept.subjects)
     assert (kept.type, kept.passed, kept.basis) == (claim.type, claim.passed, claim.basis)
 
 
-@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.name)
-def test_each_level_holds_what_the_one_below_it_holds(path: object) -> None:
-    claim = claim_of(next(one for one in REPORTS if one is path).read_bytes())
-    verdict, summary = disclose(claim, Level.VERDICT)[0], disclose(claim, Level.SUMMARY)[0]
+@pytest.mark.parametrize("path", GOOD)
+def test_each_level_holds_what_the_one_below_it_holds(path: str) -> None:
+    claim = claim_of(content(path))
+    verdict, summary, full = (disclose(claim, level)[0] for level in Level)
     assert verdict.evidence.items() <= summary.evidence.items() if not _has_containers(verdict) else True
-    assert set(verdict.evidence) <= set(summary.evidence) <= set(claim.evidence)
+    assert set(verdict.evidence) <= set(summary.evidence) <= set(full.evidence) <= set(claim.evidence)
+    assert verdict.name == summary.name == full.name
 
 
 def _has_containers(claim: Claim) -> bool:
     return any(isinstance(value, dict | list) for value in claim.evidence.values())
 
 
-@pytest.mark.parametrize("path", REPORTS, ids=lambda path: path.name)
-def test_what_has_been_cut_down_once_is_not_cut_again(path: object) -> None:
-    claim = claim_of(next(one for one in REPORTS if one is path).read_bytes())
+@pytest.mark.parametrize("path", GOOD)
+def test_what_has_been_cut_down_once_is_not_cut_again(path: str) -> None:
+    claim = claim_of(content(path))
     for level in Level:
         once, _ = disclose(claim, level)
         assert disclose(once, level) == (once, ())
@@ -206,7 +268,9 @@ def test_no_list_and_no_name_is_on_the_list_for_verdict() -> None:
     for kind, fields in FIELDS.items():
         for name, field in fields.items():
             if field.shape.name in {"NAME", "NAMES", "COUNTS", "ROWS"}:
-                assert field.level is Level.SUMMARY, (kind, name)
+                assert field.level is not Level.VERDICT, (kind, name)
+            if {Shape.TEXT, Shape.MESSAGE} & {field.shape, *field.columns.values()}:
+                assert field.level is Level.FULL, (kind, name)
 
 
 NAMES = {

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from collector.config import ENVIRONMENT_PREFIX, OVERRIDES, load_config
+from collector.formats.fields import Level
+from collector.plans import root_plans
 from shared.errors import ConfigError
+from shared.redaction import Rules
+
+RULES = Rules((), lambda _text: ())
 
 GOOD = """
 state_dir = "/var/lib/carnet"
@@ -110,3 +115,17 @@ def test_the_digest_of_a_configuration_is_that_of_what_is_in_force(tmp_path: Pat
     changed = GOOD + "[ship]\nmax_entries = 99\n"
     digests = [load_config(written(tmp_path, text), {}).digest() for text in (GOOD, spelled_out, changed)]
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_each_format_of_a_root_may_have_its_own_level_and_fields_may_be_named(tmp_path: Path) -> None:
+    text = GOOD + 'disclosure = "summary"\ndisclosure_by = {junit-xml = "full"}\nfields = ["failed", "failedTests"]\n'
+    plan = root_plans(load_config(written(tmp_path, text), {}), RULES)["reports"]
+    assert plan.level_for("junit-xml") is Level.FULL
+    assert plan.level_for("sarif") is Level.SUMMARY
+    assert plan.fields == frozenset({"failed", "failedTests"})
+
+
+def test_a_level_for_a_format_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, GOOD + 'disclosure_by = {junit = "full"}\n'), {})
+    with pytest.raises(ConfigError, match="'junit' is no format"):
+        root_plans(config, RULES)

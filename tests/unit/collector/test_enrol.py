@@ -10,7 +10,7 @@ import pytest
 
 from collector import enrolment
 from collector.client import Client, ClientSettings
-from collector.enrol import Offered, ask_keyring, enrol, parse_token, pin
+from collector.enrol import Offered, ask_keyring, enrol, enrolment_request, parse_token, pin
 from collector.trust import Enrolled, follow
 from shared.errors import CarnetError, ConfigError, MalformedError, StateError, TryLaterError, UntrustedError
 from shared.keyring import open_keyring
@@ -38,7 +38,8 @@ async def receiver() -> AsyncIterator[tuple[ReceiverSimulator, Client]]:
 
 async def enrolled(simulator: ReceiverSimulator, client: Client, token: str) -> Enrolled:
     believed = pin(await ask_keyring(client, token), simulator.fingerprint)
-    return await enrol(client, token, "ci-07", believed, build.signer(), now=build.NOW, random=os.urandom)
+    request = enrolment_request(token, believed, build.signer(), now=build.NOW, random=os.urandom)
+    return await enrol(client, token, "ci-07", believed, build.signer(), request)
 
 
 async def test_a_new_key_that_proves_itself_is_enrolled_under_the_pinned_root() -> None:

@@ -12,13 +12,14 @@ import pytest
 
 from collector.beneath import FOLDER, open_beneath, open_stepwise
 from collector.opening import (
-    MAX_MEMORY_BYTES,
+    Hashed,
     RootSpec,
     find_context_file,
-    hash_once,
     look_at,
-    read_once,
+    reading,
+    to_look,
 )
+from collector.readiness import Look
 from shared.errors import Code, ConfigError, MalformedError, StateError, TryLaterError
 
 LIMIT = 1 << 20
@@ -38,44 +39,80 @@ def root(folder: Path) -> RootSpec:
     return RootSpec(name="root", path=folder)
 
 
+def read_whole(root: RootSpec, path: str, expected: Look | None = None) -> tuple[bytes, Hashed]:
+    with reading(root, path, expected=expected, max_bytes=LIMIT) as content:
+        return b"".join(content.chunks()), content.finish()
+
+
 def code_of(root: RootSpec, path: str) -> Code:
     with pytest.raises(MalformedError) as caught:
-        read_once(root, path, expected=None, max_bytes=LIMIT).data.close()
+        read_whole(root, path)
     assert caught.value.hint
     return caught.value.code
 
 
 def test_a_file_is_read_whole_with_its_size_and_digest(root: RootSpec) -> None:
-    with read_once(root, "sub/a.xml", expected=None, max_bytes=LIMIT) as content:
-        assert content.data.read() == b"<a/>"
-        assert (content.size, content.sha256) == (4, hashlib.sha256(b"<a/>").digest())
-        found = look_at(root, "sub/a.xml")
-        assert found is not None
-        assert content.look == found.look
+    data, hashed = read_whole(root, "sub/a.xml")
+    assert data == b"<a/>"
+    assert (hashed.size, hashed.sha256) == (4, hashlib.sha256(b"<a/>").digest())
+    found = look_at(root, "sub/a.xml")
+    assert found is not None
+    assert hashed.look == found.look
 
 
-def test_a_large_file_is_copied_to_a_file_that_has_no_name(root: RootSpec, folder: Path, tmp_path: Path) -> None:
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
-    block = bytes(range(256)) * 4096
-    with (folder / "large.xml").open("wb") as file:
-        for _ in range((MAX_MEMORY_BYTES >> 20) + 1):
-            file.write(block)
-    content = read_once(root, "large.xml", expected=None, max_bytes=1 << 30, scratch=scratch)
-    with content:
-        assert os.fstat(content.data.fileno()).st_dev == scratch.stat().st_dev
-        assert list(scratch.iterdir()) == []
-        assert content.data.read(len(block)) == block
-        content.data.seek(0)
-        assert hashlib.sha256(content.data.read()).digest() == content.sha256
+def test_what_nobody_asks_for_is_hashed_all_the_same(root: RootSpec, folder: Path) -> None:
+    data = os.urandom((3 << 20) + 5)
+    (folder / "a.whl").write_bytes(data)
+    whole = Hashed(len(data), hashlib.sha256(data).digest(), to_look((folder / "a.whl").stat()))
+    with reading(root, "a.whl", expected=None, max_bytes=4 << 20) as content:
+        assert content.head == data[: 64 << 10]
+        assert content.finish() == whole
+    with reading(root, "a.whl", expected=None, max_bytes=4 << 20) as content:
+        assert data.startswith(next(content.chunks()))
+        assert content.finish() == whole
 
 
-def test_an_artifact_is_hashed_and_only_its_beginning_is_kept(root: RootSpec, folder: Path) -> None:
+def test_a_file_can_be_read_again_from_its_first_byte_and_is_then_hashed_anew(root: RootSpec, folder: Path) -> None:
     data = os.urandom(3 << 20)
     (folder / "a.whl").write_bytes(data)
-    hashed = hash_once(root, "a.whl", expected=None, max_bytes=4 << 20)
-    assert (hashed.size, hashed.sha256) == (len(data), hashlib.sha256(data).digest())
-    assert hashed.head == data[: 64 << 10]
+    with reading(root, "a.whl", expected=None, max_bytes=4 << 20) as content:
+        first = content.chunks()
+        next(first)
+        next(first)
+        assert b"".join(content.chunks()) == data
+        assert content.finish().sha256 == hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_file_that_shrinks_or_grows_while_it_is_read_is_not_believed(
+    root: RootSpec, folder: Path, change: int
+) -> None:
+    path = folder / "a.whl"
+    path.write_bytes(bytes(3 << 20))
+    with reading(root, "a.whl", expected=None, max_bytes=4 << 20) as content:
+        before = path.stat()
+        chunks = content.chunks()
+        next(chunks)
+        os.truncate(path, (3 << 20) + change)
+        with pytest.raises(MalformedError) as caught:
+            list(chunks)
+        assert caught.value.code is Code.CHANGED_WHILE_READ
+        # Not even if it looks as before when all is over.
+        os.truncate(path, 3 << 20)
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(MalformedError) as caught:
+            content.finish()
+        assert caught.value.code is Code.CHANGED_WHILE_READ
+
+
+def test_a_file_that_is_replaced_while_it_is_read_is_not_believed(root: RootSpec, folder: Path) -> None:
+    with reading(root, "sub/a.xml", expected=None, max_bytes=LIMIT) as content:
+        assert b"".join(content.chunks()) == b"<a/>"
+        (folder / "new").write_bytes(b"<a/>")
+        (folder / "new").rename(folder / "sub/a.xml")
+        with pytest.raises(MalformedError) as caught:
+            content.finish()
+    assert caught.value.code is Code.CHANGED_WHILE_READ
 
 
 def test_a_folder_a_pipe_and_a_socket_are_not_regular_files(root: RootSpec, folder: Path) -> None:
@@ -125,8 +162,7 @@ def test_where_links_are_allowed_those_that_stay_inside_are_followed_and_no_othe
     (folder / "bad.xml").symlink_to("../secret.xml")
     (folder / "far.xml").symlink_to(tmp_path / "secret.xml")
     (folder / "round.xml").symlink_to("round.xml")
-    with read_once(root, "good.xml", expected=None, max_bytes=LIMIT) as content:
-        assert content.data.read() == b"<a/>"
+    assert read_whole(root, "good.xml")[0] == b"<a/>"
     for path in ("bad.xml", "far.xml", "round.xml"):
         assert code_of(root, path) is Code.OUTSIDE_ROOT
 
@@ -135,8 +171,7 @@ def test_a_file_with_more_links_than_allowed_is_refused(folder: Path, tmp_path: 
     (folder / "hard.xml").hardlink_to(tmp_path / "secret.xml")
     assert code_of(RootSpec(name="root", path=folder), "hard.xml") is Code.NOT_REGULAR
     two = RootSpec(name="root", path=folder, max_links=2)
-    with read_once(two, "hard.xml", expected=None, max_bytes=LIMIT) as content:
-        assert content.size == 9
+    assert read_whole(two, "hard.xml")[1].size == 9
 
 
 def test_a_file_above_the_limit_is_refused_before_it_is_read(root: RootSpec, folder: Path) -> None:
@@ -150,11 +185,11 @@ def test_a_file_that_is_not_the_one_that_was_looked_at_has_changed(root: RootSpe
     assert found is not None
     (folder / "sub/a.xml").write_bytes(b"<b/>")
     with pytest.raises(MalformedError) as caught:
-        read_once(root, "sub/a.xml", expected=found.look, max_bytes=LIMIT)
+        read_whole(root, "sub/a.xml", found.look)
     assert caught.value.code is Code.CHANGED_WHILE_READ
     (folder / "sub/a.xml").unlink()
     with pytest.raises(MalformedError) as caught:
-        hash_once(root, "sub/a.xml", expected=found.look, max_bytes=LIMIT)
+        read_whole(root, "sub/a.xml", found.look)
     assert caught.value.code is Code.CHANGED_WHILE_READ
 
 
@@ -163,9 +198,9 @@ def test_a_file_that_is_not_there_is_no_fault_of_its_bytes(root: RootSpec) -> No
     assert look_at(root, "sub/a.xml/none.xml") is None
     assert look_at(root, "n" * 300) is None
     with pytest.raises(StateError):
-        read_once(root, "none.xml", expected=None, max_bytes=LIMIT)
+        read_whole(root, "none.xml")
     with pytest.raises(StateError):
-        read_once(root, "sub/a.xml\0.png", expected=None, max_bytes=LIMIT)
+        read_whole(root, "sub/a.xml\0.png")
 
 
 def test_a_file_that_may_not_be_read_now_is_tried_again_later(root: RootSpec, folder: Path) -> None:
@@ -173,7 +208,7 @@ def test_a_file_that_may_not_be_read_now_is_tried_again_later(root: RootSpec, fo
     if os.access(folder / "sub/a.xml", os.R_OK):
         pytest.skip("root reads everything")
     with pytest.raises(TryLaterError) as caught:
-        read_once(root, "sub/a.xml", expected=None, max_bytes=LIMIT)
+        read_whole(root, "sub/a.xml")
     assert caught.value.hint
 
 

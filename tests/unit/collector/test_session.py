@@ -86,4 +86,4 @@ async def test_a_revoked_collector_is_not_let_in_and_keeps_everything(tmp_path: 
         assert both.line.pending == 3
         assert len(both.receiver.calls) <= 3_600 / 96 * 2 + 2
         with pytest.raises(UntrustedError):
-            await both.line.session.post(HEARTBEAT_PATH, b"{}")
+            await both.line.session.post(HEARTBEAT_PATH, b"{}", [])

@@ -16,6 +16,8 @@ from tests.helpers.spools import (
     NOW,
     SMALL,
     STREAM_ID,
+    TO,
+    beat,
     candidate,
     file_seen,
     open_spool,
@@ -183,7 +185,9 @@ def test_an_entry_that_lost_its_bytes_is_handed_out_to_fail_its_check(spool: Spo
 
 def test_heartbeats_count_up_also_over_a_restart(tmp_path: Path) -> None:
     with open_spool(tmp_path / "spool") as first:
-        assert [first.next_beat(), first.next_beat()] == [1, 2]
+        first.leave([beat(first)], TO, NOW)
+        assert [first.next_beat(), first.next_beat()] == [2, 2]
+        first.leave([beat(first)], TO, NOW)
     with open_spool(tmp_path / "spool") as second:
         assert second.next_beat() == 3
 

@@ -1,6 +1,6 @@
 """Spools of every schema that was ever released are read by this version; `tests/fixtures/schema-N/` holds one each.
 
-They are written when a schema is released and never again. `schema-1/spool.db` came from `_write` below.
+They are written when a schema is released and never again. `spool.db` came from `_write` below, as it was then.
 """
 
 import shutil
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from collector.leaving import Kind, Leaving
 from collector.spool import Aside, Spool, State, schema
-from tests.helpers.spools import EPOCH, NOW, candidate, open_spool, pending, put, settle, still_verifies
+from tests.helpers.spools import EPOCH, NOW, TO, beat, candidate, open_spool, pending, put, settle, still_verifies
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 SPOOLS = sorted(FIXTURES.glob("schema-*/spool.db"))
@@ -26,7 +27,8 @@ def _write(folder: Path) -> None:
         spool.forget("ci", ["out/report-1.xml"])
         spool.note_answer([5], "the receiver answered 413", NOW)
         spool.set_contiguous(2)
-        spool.next_beat()
+        first = [Leaving(Kind.COLLECTED, spool.show(place).entry.id, 500, place) for place in (0, 1)]
+        spool.leave([*first, beat(spool)], TO, NOW)
 
 
 def _schema_of(path: Path) -> list[str]:
@@ -62,6 +64,12 @@ def test_r15_a_spool_of_an_older_version_is_read_and_goes_on(old: Path, tmp_path
         assert spool.asides()[0].aside == Aside("truncated", "line 3", None)
         assert spool.list(State.PENDING)[0].answer == "the receiver answered 413"
         assert (spool.contiguous(), spool.next_beat(), spool.alarms()) == (2, 2, [])
+        before_the_ledger = old.parent.name == "schema-1"
+        assert [(one.what.kind, one.what.place) for one in spool.departures()] == (
+            [] if before_the_ledger else [(Kind.COLLECTED, 0), (Kind.COLLECTED, 1), (Kind.HEARTBEAT, 1)]
+        )
+        spool.leave([beat(spool)], TO, NOW)
+        assert [one.what.place for one in spool.departures()][-1] == 2
         assert not put(spool, 0)[0].new
         assert put(spool, 100)[0].sequence == 9
         settle(spool, pending(spool))

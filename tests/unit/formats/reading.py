@@ -11,7 +11,7 @@ SAMPLES = Path(__file__).parents[2] / "samples"
 def format_of(data: bytes) -> Format:
     found = recognise(data[:HEAD_BYTES])
     assert found is not None, "the file is of no known format"
-    return found
+    return found.format
 
 
 def claim_of(data: bytes, thresholds: Thresholds | None = None, limits: Limits | None = None) -> Claim:

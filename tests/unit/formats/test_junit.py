@@ -4,8 +4,9 @@ import io
 
 import pytest
 
-from collector.formats import Limits, Thresholds, junit
+from collector.formats import Limits, Thresholds
 from collector.formats.claim import Claim
+from collector.formats.testing import junit
 from shared.errors import Code, MalformedError
 from tests.unit.formats.reading import claim_of
 

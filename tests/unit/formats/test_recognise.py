@@ -28,10 +28,36 @@ ROWS: dict[str, tuple[str | None, bytes]] = {
     "cobertura": (COBERTURA, b"<coverage line-rate='1'><packages/></coverage>"),
     "cobertura without rates": (COBERTURA, b"<coverage><sources/><packages/></coverage>"),
     "cobertura with a DOCTYPE": (COBERTURA, b"<!DOCTYPE coverage SYSTEM 'x.dtd'><coverage line-rate='1'>"),
-    "clover": (None, b"<coverage generated='1' clover='4'><project timestamp='1'/></coverage>"),
+    "clover": ("clover-xml", b"<coverage generated='1' clover='4'><project timestamp='1'/></coverage>"),
     "sonarqube coverage": (None, b"<coverage version='1'><file path='x'/></coverage>"),
-    "nunit": (None, b"<test-results name='x'><test-suite/></test-results>"),
-    "xunit.net": (None, b"<assemblies><assembly/></assemblies>"),
+    "nunit 2": ("nunit-xml", b"<test-results name='x'><test-suite/></test-results>"),
+    "nunit 2 by its totals": ("nunit-xml", b"<test-results name='x' total='1'>"),
+    "nunit 3": ("nunit-xml", b"<test-run id='2'/>"),
+    "test-results of something else": (None, b"<test-results name='x'><result/></test-results>"),
+    "xunit.net": ("xunit-net-xml", b"<assemblies><assembly/></assemblies>"),
+    "xunit.net of one assembly": ("xunit-net-xml", b"<assembly name='x' run-date='2024-01-26'/>"),
+    "xunit.net in which nothing ran": ("xunit-net-xml", b"<assemblies/>"),
+    "a manifest": (None, b"<assembly xmlns='urn:schemas-microsoft-com:asm.v1'><dependency/></assembly>"),
+    "a manifest without a namespace": (None, b"<assembly manifestVersion='1.0'><dependency/></assembly>"),
+    "trx": ("trx", b"<TestRun xmlns='http://microsoft.com/schemas/VisualStudio/TeamTest/2010'/>"),
+    "trx without a namespace": ("trx", b"<TestRun><Results/></TestRun>"),
+    "a TestRun of something else": (None, b"<TestRun><Test/></TestRun>"),
+    "tap by its version": ("tap", b"> x@1.0.0 test\n> tape\n\nTAP version 13\n"),
+    "tap by its plan": ("tap", b"# a comment\n\n1..2\nok\n"),
+    "tap by its first test": ("tap", b"not ok 1 - reads\n"),
+    "tap that begins with a subtest": ("tap", b"# Subtest: a\n    1..1\n    ok 1\n"),
+    "tap without numbers": ("tap", b"ok - a\nok - b\n1..2\n"),
+    "a word that is no test": (None, b"okay 1\n1..2\n"),
+    "what go test says": (None, b"ok  \texample.com/a\t0.1s\n"),
+    "robot": ("robot-xml", b"<robot generator='Robot 7.0 (Python 3.12 on linux)'>"),
+    "robot by its suite": ("robot-xml", b"<robot><suite name='x'/></robot>"),
+    "the description of a robot": (None, b"<robot name='arm'><link name='base'/></robot>"),
+    "jacoco": ("jacoco-xml", b"<report name='x'><sessioninfo id='a'/></report>"),
+    "jacoco without sessions": ("jacoco-xml", b"<report name='x'><package name='p'><class name='p/C'/>"),
+    "jacoco of modules": ("jacoco-xml", b"<report name='x'><group name='m'><package name='p'/></group></report>"),
+    "a report of something else": (None, b"<report name='x'><package name='p'/></report>"),
+    "clover of phpunit": ("clover-xml", b"<coverage generated='1'><project timestamp='1'><file name='x'/>"),
+    "opencover": ("opencover-xml", b"<CoverageSession><Summary/></CoverageSession>"),
     "html": (None, b"<!DOCTYPE html><html><body>testsuites</body></html>"),
     "sarif": (SARIF, b'{"version":"2.1.0","runs":[]}'),
     "sarif with long runs first": (SARIF, b'{"$schema":"https://x/sarif-2.1.0.json","runs":[' + b" " * 70_000),
@@ -67,7 +93,13 @@ ROWS: dict[str, tuple[str | None, bytes]] = {
 def test_recognises(name: str) -> None:
     key, data = ROWS[name]
     found = recognise(data)
-    assert (found.key if found else None) == key
+    assert (found.format.key if found else None) == key
+
+
+def test_of_two_formats_the_one_earlier_in_the_table_has_the_file_and_the_other_is_told() -> None:
+    found = recognise(b'{"version":"2.1.0","runs":[],"carnet":"attest/v1","bomFormat":"CycloneDX"}')
+    assert found is not None
+    assert (found.format.key, [row.key for row in found.also]) == (SARIF, [CYCLONEDX, ATTEST])
 
 
 def test_no_more_than_the_head_counts() -> None:
@@ -93,6 +125,25 @@ def test_a_head_shows_the_root_and_its_first_children() -> None:
     head = look(b"<p:r xmlns:p='urn:x' p:a='1' b='>'><c><d/></c><!-- <e/> --><f/></p:r>")
     assert (head.root, head.namespace, head.attributes) == ("r", "urn:x", {"a": "1", "b": ">"})
     assert head.children == {"c", "f"}
+    assert head.grandchildren == {"d"}
+
+
+def test_a_head_shows_the_first_of_json_lines_and_that_there_are_more() -> None:
+    head = look(b'\n{"Action":"start","Package":"p"}\r\n\n {"Action":"run","Test":"t"}\n')
+    assert (head.kind, head.ndjson) == ("json", True)
+    assert head.keys == {("Action",): "start", ("Package",): "p"}
+
+
+@pytest.mark.parametrize("data", [b'{"a":1}', b'{"a":1}\n', b'{"a":1}{"b":2}', b'{"a":1}\n["b"]', b'{"a":1}\nx{', b"{"])
+def test_one_object_is_no_json_lines(data: bytes) -> None:
+    assert not look(data).ndjson
+
+
+def test_a_head_shows_the_first_lines_of_a_text() -> None:
+    head = look(b"\xef\xbb\xbfTN:\r\nSF:" + b"x" * 600 + b"\n" + b"DA:1,1\n" * 30)
+    assert (head.kind, len(head.lines)) == ("other", 20)
+    assert head.lines[:3] == ("TN:", "SF:" + "x" * 497, "DA:1,1")
+    assert look(b"<a/>").lines == ()
 
 
 @pytest.mark.parametrize("row", FORMATS, ids=lambda row: row.key)

@@ -1,0 +1,33 @@
+"""One row of the table of formats."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from collector.formats.claim import Claim, ClaimType, Thresholds
+    from collector.formats.head import Head
+    from collector.formats.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One row of the table.
+
+    `key` names the format in attestations, `title` for people; `type` is what its claims are about, None
+    where the file itself says it; `recognise` looks at a head, `read` turns a stream at its first byte into
+    a claim or raises `MalformedError`; `ends` says that a file which parses to its end is complete, so that
+    nobody need wait for more, and that a file which was cut is always noticed. `looks_for` says in words what
+    `recognise` does: one line, for `formats explain`.
+    """
+
+    key: str
+    title: str
+    type: ClaimType | None
+    recognise: Callable[[Head], bool]
+    read: Callable[[BinaryIO, Thresholds, Limits], Claim]
+    ends: bool
+    looks_for: str

@@ -1,0 +1,122 @@
+"""Reports of test runs: TEST_RESULTS."""
+
+from __future__ import annotations
+
+from collector.formats.claim import ClaimType
+from collector.formats.format import Format
+from collector.formats.testing import (
+    ctrf,
+    cucumber,
+    gotest,
+    jest,
+    junit,
+    nunit,
+    pytest_json,
+    robot,
+    tap,
+    trx,
+    xunit_net,
+)
+
+ROWS: tuple[Format, ...] = (
+    Format(
+        "go-test-json",
+        gotest.TITLE,
+        ClaimType.TEST_RESULTS,
+        gotest.recognise,
+        gotest.read,
+        ends=False,
+        looks_for="JSON lines with Action beside Package or ImportPath",
+    ),
+    Format(
+        "jest-json",
+        jest.TITLE,
+        ClaimType.TEST_RESULTS,
+        jest.recognise,
+        jest.read,
+        ends=True,
+        looks_for="JSON with numTotalTestSuites, numFailedTestSuites or numTotalTests",
+    ),
+    Format(
+        "pytest-json",
+        pytest_json.TITLE,
+        ClaimType.TEST_RESULTS,
+        pytest_json.recognise,
+        pytest_json.read,
+        ends=True,
+        looks_for="JSON with created, exitcode and root",
+    ),
+    Format(
+        "ctrf",
+        ctrf.TITLE,
+        ClaimType.TEST_RESULTS,
+        ctrf.recognise,
+        ctrf.read,
+        ends=True,
+        looks_for="JSON with reportFormat CTRF, or results with tool beside summary or tests",
+    ),
+    Format(
+        "cucumber-json",
+        cucumber.TITLE,
+        ClaimType.TEST_RESULTS,
+        cucumber.recognise,
+        cucumber.read,
+        ends=True,
+        looks_for="a JSON array of features: elements beside keyword, uri, line or description",
+    ),
+    Format(
+        "junit-xml",
+        junit.TITLE,
+        ClaimType.TEST_RESULTS,
+        junit.recognise,
+        junit.read,
+        ends=True,
+        looks_for="XML with the root element testsuites or testsuite",
+    ),
+    Format(
+        "nunit-xml",
+        nunit.TITLE,
+        ClaimType.TEST_RESULTS,
+        nunit.recognise,
+        nunit.read,
+        ends=True,
+        looks_for="XML with the root element test-run, or test-results with a total or a test-suite",
+    ),
+    Format(
+        "xunit-net-xml",
+        xunit_net.TITLE,
+        ClaimType.TEST_RESULTS,
+        xunit_net.recognise,
+        xunit_net.read,
+        ends=True,
+        looks_for="XML with the root element assemblies or assembly, in no namespace",
+    ),
+    Format(
+        "trx",
+        trx.TITLE,
+        ClaimType.TEST_RESULTS,
+        trx.recognise,
+        trx.read,
+        ends=True,
+        looks_for="XML with the root element TestRun of Visual Studio's namespace, or with Results or TestDefinitions",
+    ),
+    Format(
+        "tap",
+        tap.TITLE,
+        ClaimType.TEST_RESULTS,
+        tap.recognise,
+        tap.read,
+        ends=False,
+        looks_for="text with a TAP version near the top, or a plan such as 1..9 or a test point such as ok 1 in front",
+    ),
+    Format(
+        "robot-xml",
+        robot.TITLE,
+        ClaimType.TEST_RESULTS,
+        robot.recognise,
+        robot.read,
+        ends=True,
+        looks_for="XML with the root element robot, with a generator or a suite",
+    ),
+)
+"""The rows of this group, the more specific one first."""

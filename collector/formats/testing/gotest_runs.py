@@ -1,0 +1,160 @@
+"""Runs of Go packages in one stream of events: which tests ended how, and what a rerun makes good.
+
+Packages are tested side by side, so their events are mixed; a run of a package is all its events up to the
+one that ends it. Rules, ours where Go has none:
+
+* A test counts once in a run, as the worst that it came to (`-count`). One that began and never ended is an
+  error. A benchmark reports no end: it passed if its package did.
+* A package that failed is an error of its own unless a test in it failed and its last word is `FAIL`; that is
+  what the testing package prints when it got to its end. After a panic, `os.Exit` or a time-out it did not,
+  and tests that nobody sees were not run. A package that never ended is an error too.
+* A later run of a package whose top-level tests all failed before is a rerun (gotestsum): what failed there
+  counts as its last outcome, flaky if that is passed, and what had not failed is not counted again. Any other
+  later run counts for itself, and its passes make nothing good; neither is an error of a package ever made good.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from collector.formats.testing.outcomes import TEXT_CHARS, Outcome
+from collector.formats.testing.tally import LISTED_CASES
+from shared.errors import Code, MalformedError
+
+if TYPE_CHECKING:
+    from collector.formats.limits import Limits
+    from collector.formats.testing.tally import Tally
+
+_ENDS = {"pass": Outcome.PASSED, "bench": Outcome.PASSED, "fail": Outcome.FAILED, "skip": Outcome.SKIPPED}
+_HELD_TEXTS = 100
+
+
+@dataclass(slots=True)
+class _Test:
+    """A test in a run: how often it began without having ended, and the worst that it came to."""
+
+    running: int = 0
+    outcome: Outcome | None = None
+
+    def end(self, outcome: Outcome) -> None:
+        """Take one end of it."""
+        self.running -= 1
+        self.outcome = outcome if self.outcome is None else max(self.outcome, outcome)
+
+
+@dataclass(slots=True)
+class _Run:
+    """A run of a package that has not ended: its tests, whether there was more than output, and its last word."""
+
+    tests: dict[str, _Test] = field(default_factory=dict)
+    begun: bool = False
+    got_to_its_end: bool = False
+
+
+@dataclass(slots=True)
+class _Failure:
+    """A test that failed in one run at least: how it ended last, and what it said first."""
+
+    outcome: Outcome
+    text: str | None
+
+
+@dataclass(slots=True)
+class Runs:
+    """Takes the events of a stream in their order, and counts into the tally; `finish` must be the last call."""
+
+    limits: Limits
+    tally: Tally
+    _open: dict[str, _Run] = field(default_factory=dict)
+    _ended: set[str] = field(default_factory=set)
+    _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
+    _texts: dict[tuple[str, str], str] = field(default_factory=dict)
+    _held: int = 0
+
+    def take(self, package: str, test: str, action: str, output: str) -> None:
+        """Take one event; `test` is "" where it is about the package."""
+        most = self.limits.max_text_chars
+        package, test = package[:most], test[:most]
+        run = self._open.get(package)
+        if run is None:
+            self._hold(int(package not in self._ended))
+            run = self._open[package] = _Run()
+        if action == "output":
+            self._say(package, test, output)
+            run.got_to_its_end = run.got_to_its_end or (not test and output.strip() == "FAIL")
+            return
+        run.begun = True
+        if test:
+            self._take_test(run, package, test, action)
+        elif action in _ENDS:
+            del self._open[package]
+            self._end(package, run, _ENDS[action])
+
+    def finish(self) -> None:
+        """Count what never ended, and the tests that failed in any run."""
+        for package, run in self._open.items():
+            if run.begun or package not in self._ended:
+                self._end(package, run, Outcome.ERROR)
+        for (package, test), failure in self._failures.items():
+            self.tally.case(package, f"{package}.{test}", failure.outcome, text=failure.text)
+
+    def _take_test(self, run: _Run, package: str, name: str, action: str) -> None:
+        if action != "run" and action not in _ENDS:
+            return
+        test = run.tests.get(name)
+        if test is None:
+            self._hold(1)
+            test = run.tests[name] = _Test()
+        if action == "run":
+            test.running += 1
+            return
+        test.end(_ENDS[action])
+        if not _ENDS[action].is_failure:
+            self._texts.pop((package, name), None)
+
+    def _end(self, package: str, run: _Run, ended: Outcome) -> None:
+        for name, test in run.tests.items():
+            if test.running > 0:
+                is_well = ended is Outcome.PASSED and name.startswith("Benchmark")
+                test.end(Outcome.PASSED if is_well else Outcome.ERROR)
+        outcomes = {name: test.outcome for name, test in run.tests.items() if test.outcome is not None}
+        is_rerun = package in self._ended and all(
+            (package, name.partition("/")[0]) in self._failures for name in outcomes
+        )
+        if ended is not Outcome.SKIPPED:
+            self.tally.suite(package)
+        for name, outcome in outcomes.items():
+            self._count(package, name, outcome, is_rerun=is_rerun)
+        is_explained = run.got_to_its_end and any(outcome.is_failure for outcome in outcomes.values())
+        if ended is Outcome.ERROR or (ended is Outcome.FAILED and not is_explained):
+            self.tally.case(package, package, Outcome.ERROR, text=self._texts.get((package, "")))
+        for key in [key for key in self._texts if key[0] == package]:
+            del self._texts[key]
+        self._ended.add(package)
+        self._held -= len(run.tests)
+
+    def _count(self, package: str, name: str, outcome: Outcome, *, is_rerun: bool) -> None:
+        key = package, name
+        known = self._failures.get(key)
+        if is_rerun and known is not None:
+            if outcome is not Outcome.SKIPPED:
+                known.outcome = outcome if outcome.is_failure else Outcome.FLAKY
+        elif outcome.is_failure and known is None and len(self._failures) < self.limits.max_tracked:
+            text = self._texts.get(key) if len(self._failures) < LISTED_CASES else None
+            self._failures[key] = _Failure(outcome, text)
+        elif outcome.is_failure or not is_rerun:
+            self.tally.case(package, f"{package}.{name}", outcome, text=self._texts.get(key))
+
+    def _hold(self, more: int) -> None:
+        self._held += more
+        if self._held > self.limits.max_tracked:
+            raise MalformedError(
+                Code.TOO_LARGE, f"more than {self.limits.max_tracked} packages, and tests in those that have not ended"
+            )
+
+    def _say(self, package: str, test: str, output: str) -> None:
+        key = package, test
+        said = self._texts.get(key, "")
+        if (said or len(self._texts) < _HELD_TEXTS) and len(said) < TEXT_CHARS:
+            self._texts[key] = said + output[:TEXT_CHARS]
