@@ -19,6 +19,7 @@ from structlog.typing import FilteringBoundLogger
 
 from receiver import clock, keys_at_hand
 from receiver.config import ReceiverConfig
+from receiver.examining import Examiners
 from receiver.keys_at_hand import RoleSigners
 from receiver.store import workspaces
 from receiver.store.engine import Store
@@ -39,6 +40,7 @@ from shared.errors import ConfigError
 from shared.keyfile import read_secret
 
 MASTER_KEY_BYTES = 32
+MAX_EXAMINERS = 4
 _LIBRARIES = ("aiohttp", "asyncio")
 
 
@@ -134,6 +136,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
     tls = _tls_context(plan)
     master = read_master_key(plan.master_key_file)
     store = Store.open(plan.database_url)
+    examiners = Examiners(_examiner_count(), lambda: journal.warning("examiner_lost"))
     desk: Desk[Store] | None = None
     servers: list[Server] = []
     handler = LibraryLog(journal)
@@ -154,6 +157,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             desk=desk,
             signers=signers.of,
             ready=signers.check,
+            examine=examiners.examine,
             settings=settings,
             metrics=Metrics(),
             journal=journal,
@@ -178,9 +182,15 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             await server.stop()
         if desk is not None:
             desk.close()
+        examiners.close()
         store.close()
         for name in _LIBRARIES:
             logging.getLogger(name).removeHandler(handler)
+
+
+def _examiner_count() -> int:
+    """One for each processor but the one that stores; none where there is but one."""
+    return min(len(os.sched_getaffinity(0)) - 1, MAX_EXAMINERS)
 
 
 def read_master_key(path: Path) -> bytes:

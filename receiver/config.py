@@ -58,9 +58,7 @@ class ReceiverConfig(BaseModel):
         int, Field(ge=1, le=MAX_BATCH_BYTES, description="the body of a batch, after inflation")
     ] = MAX_BATCH_BYTES
     max_failures_per_minute: Annotated[Many, Field(description="requests without a good token from one address")] = 20
-    worker_threads: Annotated[
-        int, Field(ge=1, le=64, description="threads that read; one more verifies and stores")
-    ] = 3
+    worker_threads: Annotated[int, Field(ge=1, le=64, description="threads that read; one more stores")] = 3
     max_waiting_requests: Annotated[Many, Field(description="requests that wait for one of them")] = 64
 
     @model_validator(mode="after")

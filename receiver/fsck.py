@@ -154,7 +154,7 @@ class _Walk:
             one.row.n, entry, Verdict(entry, one.row.status, refusal, repeat_of), one.row.received_at
         )
         problems = differences(one.row, signed)
-        if one.digests != intake.digests_about(entry.statement, entry.collected.context.commit):
+        if one.digests != entry.said.digests:
             problems.append("its subjects are not what was signed")
         return problems
 

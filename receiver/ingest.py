@@ -1,8 +1,9 @@
 """Take what a collector sends: a batch with or without a heartbeat, or a heartbeat alone.
 
-Order: split, verify everything in the calling thread, then one write transaction that judges the places, stores what is
-new and signs the receipt (commit point 2). Invariants: the same batch id with the same entries is answered byte for
-byte the same; refused entries never hurt their neighbours; a bad heartbeat never hurts the entries.
+Order: split, examine every entry, then one write transaction that judges the places, stores what is new and signs the
+receipt (commit point 2). Examining is apart from taking, so that it need not wait for its turn to write. Invariants:
+the same batch id with the same entries is answered byte for byte the same; refused entries never hurt their neighbours;
+a bad heartbeat never hurts the entries.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from receiver.caller import Caller
-from receiver.core.admit import Examined, Sender, Unreadable, examine
+from receiver.core.admit import Examine, Judged, Sender, examine_all
 from receiver.core.beats import Beat, answer_body, check_beat, examine_beat, split_body
 from receiver.core.placing import Desk, StreamState, Verdict
 from receiver.core.receipts import (
@@ -52,29 +53,21 @@ class IngestAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    """A batch whose entries were verified against what was registered when it came."""
+class Looked:
+    """A batch whose entries were examined against what was registered when it came."""
 
+    batch: Batch
     sender: Sender
-    entries: tuple[Examined | Unreadable, ...]
+    entries: Judged
     beat: Beat | CarnetError | None
 
 
-def take_batch(
-    store: Store,
-    signers: RoleSigners,
-    caller: Caller,
-    body: bytes,
-    now: datetime,
-    random: Callable[[int], bytes],
-    origin: str | None = None,
-) -> IngestAnswer:
-    """Take a batch of 1 to 100 entries (`shared.wire`), and answer for each of them in a signed receipt.
+def look_at_batch(store: Store, caller: Caller, body: bytes, examine: Examine) -> Looked | IngestAnswer:
+    """Examine a batch of 1 to 100 entries (`shared.wire`), or find what the very same one was answered with.
 
-    `now` is the time of receipt, `origin` the address for the audit trail. Raises `MalformedError` for a batch that
-    cannot be split, or for a batch id that came with other entries (`idempotency_mismatch`); `UntrustedError` for a
-    token without the scope or of another collector; `StateError` for an unknown collector; `TryLaterError` where the
-    database cannot store it now: then nothing was stored.
+    Raises `MalformedError` for a batch that cannot be split, or for a batch id that came with other entries
+    (`idempotency_mismatch`); `UntrustedError` for a token without the scope or of another collector; `StateError` for
+    an unknown collector; `TryLaterError` where the database cannot be read now, and what `examine` raises.
     """
     caller.require(Scope.COLLECTOR_WRITE)
     batch = wire.parse_batch(body)
@@ -89,7 +82,26 @@ def take_batch(
     answered, sender = store.read(before)
     if answered is not None:
         return _answer(answered, read_receipt(answered.parts.payload))
-    looked = _look(batch, sender)
+    return _look(batch, sender, examine)
+
+
+def take_batch(
+    store: Store,
+    signers: RoleSigners,
+    caller: Caller,
+    looked: Looked,
+    now: datetime,
+    random: Callable[[int], bytes],
+    origin: str | None = None,
+) -> IngestAnswer:
+    """Take a batch that was looked at for this caller, and answer for each of its entries in a signed receipt.
+
+    `now` is the time of receipt, `origin` the address for the audit trail. Raises what `look_at_batch` raises, and
+    `TryLaterError` where the database cannot store it now: then nothing was stored.
+    """
+    batch, workspace_id = looked.batch, caller.workspace_id
+    caller.require(Scope.COLLECTOR_WRITE)
+    caller.require_collector(batch.collector_id)
 
     def act(tx: Tx) -> tuple[ReceiptRow, Receipt]:
         again = _answered(tx, workspace_id, batch)
@@ -97,9 +109,9 @@ def take_batch(
             return again, read_receipt(again.parts.payload)
         workspace = workspaces.get(tx, workspace_id)
         sender_now = intake.sender(tx, workspace, batch.collector_id)
-        # A key may have been revoked, or limits narrowed, since the entries were verified.
-        current = looked if sender_now == looked.sender else _look(batch, sender_now)
-        row, receipt, detail = _settle(tx, signers, workspace, batch, current, now, random)
+        # A key may have been revoked, or limits narrowed, since the entries were examined.
+        current = looked if sender_now == looked.sender else _look(batch, sender_now, examine_all)
+        row, receipt, detail = _settle(tx, signers, workspace, current, now, random)
         audit.add(tx, workspace_id, Act(now, caller.token_id, "batch.take", detail, origin))
         return row, receipt
 
@@ -117,7 +129,7 @@ def take_heartbeat(
     """Take a heartbeat alone, `{"collectorId", "heartbeat"}`; the answer is `{"receipt"}` over no entries.
 
     Raises `MalformedError` and `UntrustedError` for one that is not believed, `StateError` (`conflict`) for a beat
-    that is not above the last, and what `take_batch` raises.
+    that is not above the last, and what `look_at_batch` raises.
     """
     caller.require(Scope.COLLECTOR_WRITE)
     collector_id, envelope = split_body(body)
@@ -142,27 +154,26 @@ def take_heartbeat(
     return answer_body(store.write(act).to_bytes())
 
 
-def _look(batch: Batch, sender: Sender) -> _Looked:
+def _look(batch: Batch, sender: Sender, examine: Examine) -> Looked:
     beat: Beat | CarnetError | None = None
     if batch.heartbeat is not None:
         try:
             beat = examine_beat(batch.heartbeat, sender)
         except CarnetError as error:
             beat = error
-    return _Looked(sender, tuple(examine(entry, sender) for entry in batch.entries), beat)
+    return Looked(batch, sender, examine(batch.entries, sender), beat)
 
 
 def _settle(
     tx: Tx,
     signers: RoleSigners,
     workspace: Workspace,
-    batch: Batch,
-    looked: _Looked,
+    looked: Looked,
     now: datetime,
     random: Callable[[int], bytes],
 ) -> tuple[ReceiptRow, Receipt, JsonObject]:
     """Judge, store and sign; gives the receipt, and what the audit trail is told."""
-    workspace_id = workspace.workspace_id
+    workspace_id, batch = workspace.workspace_id, looked.batch
     beat = looked.beat if isinstance(looked.beat, Beat) else None
     known = intake.known(tx, workspace_id, looked.entries, () if beat is None else (beat.stream_id,))
     outcome = Desk(batch.collector_id, known).judge(looked.entries)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import Annotated, TypeAlias
 
@@ -174,7 +175,7 @@ class Batch:
     entries: tuple[bytes, ...]
     heartbeat: bytes | None
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
         """SHA-256 over the digests of the entries in order: whether a batch id comes with the same entries again."""
         return sha256(b"".join(sha256(entry) for entry in self.entries))

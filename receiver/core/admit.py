@@ -7,10 +7,12 @@ known about the stream is `core.placing`'s business, so this runs before and out
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from typing import TypeAlias
 
 from shared import dsse, statement, stream
 from shared.dsse import Envelope
@@ -19,6 +21,9 @@ from shared.errors import CarnetError, Code, UntrustedError
 from shared.keys import PublicKey
 from shared.predicates import Audience, Collected, Context, Limits
 from shared.statement import Statement
+
+_FULL_COMMITS = frozenset({40, 64})
+_INDEXED = frozenset({"sha256", "gitCommit"})
 
 
 class KeyState(StrEnum):
@@ -83,17 +88,38 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
+class Said:
+    """What an entry says about itself, as far as it is found again by that; `digests` has 20 or 32 bytes each.
+
+    The digests are those of its subjects and the full commit of its context.
+    """
+
+    collector_id: str
+    observed_at: datetime
+    type: str
+    name: str
+    basis: str
+    passed: bool
+    repository: str | None
+    commit: str | None
+    branch: str | None
+    pr_number: int | None
+    run: str | None
+    service: str | None
+    environment: str | None
+    digests: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Examined:
     """An entry whose signature verified and that names a place: what is left to ask is what stands at that place.
 
     With `refusal` it will not be stored, but keeps its place; with `hold` it will be stored and help no decision. Ids
-    are 32 bytes, the stream's 16.
+    are 32 bytes, the stream's 16. Plain values throughout, since it may come from another process.
     """
 
     envelope: Envelope
-    digest: bytes
-    statement: Statement
-    collected: Collected
+    said: Said
     id: bytes
     stream_id: bytes
     sequence: int
@@ -103,9 +129,18 @@ class Examined:
     hold: Code | None
 
 
+Judged: TypeAlias = tuple[Examined | Unreadable, ...]
+Examine: TypeAlias = Callable[[Sequence[bytes], Sender], Judged]
+"""Examines the entries of a batch, each one by itself and in their order."""
+
+
+def examine_all(entries: Sequence[bytes], sender: Sender) -> Judged:
+    """Examine entries in the calling thread."""
+    return tuple(examine(entry, sender) for entry in entries)
+
+
 def examine(entry: bytes, sender: Sender) -> Examined | Unreadable:
     """Examine one entry of a batch; never raises for what the sender wrote."""
-    digest = sha256(entry)
     envelope: Envelope | None = None
     try:
         envelope = dsse.parse(entry)
@@ -113,14 +148,12 @@ def examine(entry: bytes, sender: Sender) -> Examined | Unreadable:
         read = statement.read(dsse.verify(envelope, key.public))
         collected = read.as_(Collected)
     except CarnetError as error:
-        return Unreadable(digest, None if envelope is None else envelope.id, _refusal(error))
+        return Unreadable(sha256(entry), None if envelope is None else envelope.id, _refusal(error))
     hold = key.hold(collected.stream.sequence) or (Code.NOT_UNDERSTOOD if read.not_understood else None)
     link = collected.stream
     return Examined(
         envelope=envelope,
-        digest=digest,
-        statement=read,
-        collected=collected,
+        said=_said(read, collected),
         id=read.verified.id,
         stream_id=bytes.fromhex(link.id),
         sequence=link.sequence,
@@ -130,6 +163,33 @@ def examine(entry: bytes, sender: Sender) -> Examined | Unreadable:
         refusal=_outside(read, collected, sender),
         hold=hold,
     )
+
+
+def _said(read: Statement, collected: Collected) -> Said:
+    claim, context = collected.claim, collected.context
+    return Said(
+        collector_id=collected.collector.id,
+        observed_at=collected.observed_at,
+        type=claim.type.value,
+        name=claim.name,
+        basis=claim.basis.value,
+        passed=claim.passed,
+        repository=context.repository,
+        commit=context.commit,
+        branch=context.branch,
+        pr_number=context.pr_number,
+        run=context.run,
+        service=context.service,
+        environment=context.environment,
+        digests=_digests(read, context.commit),
+    )
+
+
+def _digests(read: Statement, commit: str | None) -> tuple[bytes, ...]:
+    found = {bytes.fromhex(digits) for subject in read.subjects for kind, digits in subject.digest if kind in _INDEXED}
+    if commit is not None and len(commit) in _FULL_COMMITS:
+        found.add(bytes.fromhex(commit))
+    return tuple(sorted(found))
 
 
 def registered_key(envelope: Envelope, sender: Sender) -> KnownKey:

@@ -13,11 +13,7 @@ from receiver.store.attestations import AttestationRow, New
 from receiver.store.engine import Tx
 from receiver.store.parts import parts_of
 from receiver.store.workspaces import Workspace
-from shared.statement import Statement
 from shared.stream import contiguous
-
-_FULL_COMMITS = frozenset({40, 64})
-_INDEXED = frozenset({"sha256", "gitCommit"})
 
 
 def sender(tx: Tx, workspace: Workspace, collector_id: str) -> Sender:
@@ -55,23 +51,13 @@ def store(tx: Tx, workspace_id: str, before: Known, outcome: Outcome, now: datet
     return {stream_id: changed.get(stream_id) or before.streams[stream_id] for stream_id in outcome.touched}
 
 
-def digests_about(statement: Statement, commit: str | None) -> tuple[bytes, ...]:
-    """Give the digests that a statement is found by: its subjects, and the full commit of its context."""
-    found = [
-        bytes.fromhex(digits) for subject in statement.subjects for kind, digits in subject.digest if kind in _INDEXED
-    ]
-    if commit is not None and len(commit) in _FULL_COMMITS:
-        found.append(bytes.fromhex(commit))
-    return tuple(sorted(set(found)))
-
-
 def row_of(n: int, entry: Examined, verdict: Verdict, received_at: datetime) -> AttestationRow:
     """Give the columns that an attestation is found by; every one of them is said by its signed bytes or by us."""
-    said = entry.collected
+    said = entry.said
     return AttestationRow(
         n=n,
         id=entry.id,
-        collector_id=said.collector.id,
+        collector_id=said.collector_id,
         stream_id=entry.stream_id,
         sequence=entry.sequence,
         status=verdict.status,
@@ -80,17 +66,17 @@ def row_of(n: int, entry: Examined, verdict: Verdict, received_at: datetime) -> 
         observed_at=said.observed_at,
         observation_id=entry.observation,
         repeat_of=verdict.repeat_of,
-        type=said.claim.type.value,
-        name=said.claim.name,
-        basis=said.claim.basis.value,
-        passed=said.claim.passed,
-        repository=said.context.repository,
-        commit=said.context.commit,
-        branch=said.context.branch,
-        pr_number=said.context.pr_number,
-        run=said.context.run,
-        service=said.context.service,
-        environment=said.context.environment,
+        type=said.type,
+        name=said.name,
+        basis=said.basis,
+        passed=said.passed,
+        repository=said.repository,
+        commit=said.commit,
+        branch=said.branch,
+        pr_number=said.pr_number,
+        run=said.run,
+        service=said.service,
+        environment=said.environment,
     )
 
 
@@ -109,5 +95,5 @@ def _new(n: int, verdict: Verdict, received_at: datetime) -> New:
     return New(
         row_of(n, entry, verdict, received_at),
         parts_of(entry.envelope),
-        digests_about(entry.statement, entry.collected.context.commit),
+        entry.said.digests,
     )

@@ -2,8 +2,7 @@
 
 Invariants: a request that is cancelled leaves its thread running, so a transaction always ends; more work than can wait
 is refused at once instead of being kept in memory. What is written goes through one thread: the database has one
-writer anyway, and threads that verify side by side cost each other more time (the interpreter's lock changes hands at
-each signature) than they gain.
+writer anyway, and signatures are verified before, in processes of their own (`receiver.examining`).
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
 from receiver.caller import Caller
+from receiver.core.admit import Examine
 from receiver.keys_at_hand import RoleSigners
 from receiver.web.desk import Desk
 from receiver.web.guard import Guards
@@ -28,6 +29,7 @@ class Services:
     desk: Desk[Any]
     signers: Callable[[Any, str], RoleSigners]
     ready: Callable[[Any], None]
+    examine: Examine
     settings: WebSettings
     metrics: Metrics
     journal: FilteringBoundLogger

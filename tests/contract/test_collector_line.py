@@ -102,11 +102,11 @@ async def test_everything_captured_is_delivered_in_order_under_believed_receipts
     async with opened(handle, tmp_path / "state") as line:
         ids = line.put(230)
         await line.run_for(5)
+        assert line.told == []
         assert line.ids(State.DELIVERED) == ids
         assert (line.pending, line.quarantined) == (0, 0)
         assert line.shipper.shipped.batches == 3
         assert line.spool.contiguous() == 229
-        assert line.told == []
 
 
 async def test_heartbeats_alone_are_receipted_for_as_long_as_nothing_happens(handle: Handle, tmp_path: Path) -> None:

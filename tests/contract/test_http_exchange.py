@@ -15,6 +15,7 @@ import pytest
 from aiohttp import web
 
 from receiver import clock
+from receiver.core.admit import examine_all
 from receiver.keys_at_hand import RoleSigners
 from receiver.web import probes
 from receiver.web.application import make_application
@@ -62,6 +63,7 @@ async def served(
         desk=desk_of(),
         signers=no_signers,
         ready=ready,
+        examine=examine_all,
         settings=settings,
         metrics=Metrics(),
         journal=make_journal(log, clock.utcnow),

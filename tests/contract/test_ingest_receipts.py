@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import access, ingest, lookup, setup
+from receiver import access, lookup, setup
 from receiver.caller import Caller
 from receiver.core.tokens import Kind, Scope
 from receiver.ingest import IngestAnswer
@@ -157,7 +157,7 @@ def test_a_collector_sends_for_itself_only(receiver: Receiver) -> None:
 
 
 def receiver_take(receiver: Receiver, caller: Caller, body: bytes) -> IngestAnswer:
-    return ingest.take_batch(receiver.store, receiver.signers, caller, body, receiver.now, receiver.random)
+    return receiver.take_body(caller, body)
 
 
 def test_an_api_key_with_the_scope_may_send_for_a_collector_of_its_workspace(receiver: Receiver) -> None:

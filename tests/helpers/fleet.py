@@ -15,7 +15,7 @@ from pathlib import Path
 
 from receiver import access, enrol, ingest, keys_at_hand, setup
 from receiver.caller import Caller
-from receiver.core.admit import KeyState, KnownKey, Sender
+from receiver.core.admit import Examine, KeyState, KnownKey, Sender, examine_all
 from receiver.ingest import IngestAnswer
 from receiver.keys_at_hand import RoleSigners
 from receiver.store.engine import Store
@@ -168,7 +168,14 @@ class Receiver:
     ) -> IngestAnswer:
         """Post a batch for the caller's collector."""
         body = wire.emit_batch(caller.collector_id or "", batch_id, entries, heartbeat)
-        return ingest.take_batch(self.store, self.signers, caller, body, self.now, self.random)
+        return self.take_body(caller, body)
+
+    def take_body(self, caller: Caller, body: bytes, examine: Examine = examine_all) -> IngestAnswer:
+        """Post the body of a batch."""
+        looked = ingest.look_at_batch(self.store, caller, body, examine)
+        if isinstance(looked, IngestAnswer):
+            return looked
+        return ingest.take_batch(self.store, self.signers, caller, looked, self.now, self.random)
 
     def take_heartbeat(self, caller: Caller, heartbeat: bytes) -> bytes:
         """Post a heartbeat alone."""

@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from receiver.core.admit import Examined, Unreadable, examine
-from shared import dsse
+from shared import dsse, statement
 from shared.encoding import b64encode, canonical, parse_json
 from shared.errors import Code
+from shared.predicates import Collected
 from tests.helpers import build
 from tests.helpers.fleet import Spool
 
@@ -248,12 +249,12 @@ WRONG: list[object] = [None, True, -1, 2**53, 1.5, "", "x" * 400, [], {}, [[]], 
 
 
 def with_change(path: tuple[str | int, ...], value: object) -> bytes:
-    statement = parse_json(ENVELOPE.payload)
-    inner: object = statement
+    whole = parse_json(ENVELOPE.payload)
+    inner: object = whole
     for step in path[:-1]:
         inner = inner[step]  # type: ignore[index]
     inner[path[-1]] = value  # type: ignore[index]
-    return dsse.sign(canonical(statement), SPOOL.key).to_bytes()
+    return dsse.sign(canonical(whole), SPOOL.key).to_bytes()
 
 
 def test_every_field_retyped_by_a_good_key_is_judged_and_never_crashes_anything() -> None:
@@ -262,9 +263,10 @@ def test_every_field_retyped_by_a_good_key_is_judged_and_never_crashes_anything(
         for value in WRONG:
             found = examine(with_change(path, value), SENDER)
             if isinstance(found, Examined) and found.refusal is None:
-                assert found.collected.collector.id == SENDER.collector_id
-                assert found.collected.audience.same_place(SENDER.audiences[0])
-                assert found.collected.key_id == KEY_ID
+                said = statement.read(dsse.verify(found.envelope, SPOOL.key.public)).as_(Collected)
+                assert found.said.collector_id == said.collector.id == SENDER.collector_id
+                assert said.audience.same_place(SENDER.audiences[0])
+                assert said.key_id == KEY_ID
 
 
 @settings(max_examples=MUTANTS, deadline=None, suppress_health_check=list(HealthCheck))

@@ -60,11 +60,13 @@ async def lines() -> AsyncIterator[Lines]:
 
 
 async def answer_of(reader: asyncio.StreamReader) -> bytes:
+    """All that comes until the peer closes; one that closes on what is still being sent resets, behind its answer."""
+    pieces: list[bytes] = []
     async with asyncio.timeout(PATIENCE):
-        try:
-            return await reader.read()
-        except ConnectionResetError:
-            return b""
+        with contextlib.suppress(ConnectionResetError):
+            while piece := await reader.read(1 << 16):
+                pieces.append(piece)
+    return b"".join(pieces)
 
 
 async def metric(receiver: Receiver, name: str) -> float:

@@ -28,8 +28,12 @@ from shared.wire import (
 async def batch(request: web.Request) -> web.Response:
     """Take 1 to 100 attestations: 200 with a receipt, 207 where some of them were refused."""
     at_hand, body = services(request), await read_body(request)
-    desk = at_hand.desk
-    answer = await ask_signed(request, ingest.take_batch, caller(request), body, desk.now(), desk.random)
+    desk, sender = at_hand.desk, caller(request)
+    looked = await desk.ask(ingest.look_at_batch, sender, body, at_hand.examine)
+    if isinstance(looked, ingest.IngestAnswer):
+        answer = looked
+    else:
+        answer = await ask_signed(request, ingest.take_batch, sender, looked, desk.now(), desk.random)
     at_hand.metrics.batch(answer.counts)
     return answers.raw(answer.body, HTTPStatus.MULTI_STATUS if answer.refused else HTTPStatus.OK)
 
