@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from collector.attest import Observation
 from collector.context import resolve
 from collector.disclose import Cut, Why, disclose
-from collector.formats import artifact, recognise, unreadable
+from collector.formats import FORMATS, Basis, artifact, recognise, unreadable
 from collector.gitfiles import read_git
 from collector.masking import masked_context, masked_error
 from collector.opening import find_context_file, reading
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from shared.redaction import Rules
 
 ARTIFACT_FORMAT = "artifact"
+_TITLES = {row.key: row.title for row in FORMATS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class RootPlan:
     """A watched folder and how its files are attested; `names` go before what tool or format call a claim.
 
     `levels` are of formats that have another level than the root; `fields` the only evidence that may leave, if set.
+    `given_names` are all that the configuration gives, for whatever root, case-folded: no report calls itself by one.
     """
 
     spec: RootSpec
@@ -53,6 +55,7 @@ class RootPlan:
     secrets: Rules
     levels: Mapping[str, Level] = field(default_factory=dict)
     fields: frozenset[str] | None = None
+    given_names: frozenset[str] = frozenset()
 
     def level_for(self, format_key: str) -> Level:
         """Give the disclosure level of a format."""
@@ -188,6 +191,9 @@ def _captured(
     name = plan.name_for(file.path)
     level = plan.level_for(format_key)
     kept, cut = disclose(claim if name is None else replace(claim, name=name), level, plan.secrets, plan.fields)
+    if name is None and kept.basis is Basis.MEASURED and kept.name.casefold() in plan.given_names:
+        # Where tools vary, a claim is named after the one that the file says: it must not pass for what a rule names.
+        kept = replace(kept, name=_TITLES.get(format_key, kept.name))
     known, found = masked_context(_context(plan, file, level), plan.secrets)
     cut += tuple(Cut(where, Why.SECRET, kind) for where, kind in found)
     seen = Observation(

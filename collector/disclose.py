@@ -28,7 +28,7 @@ from collector.formats.fields import COMMON, FIELDS, Field, Level, Shape
 from collector.formats.limits import Limits
 from collector.formats.names import clean, clean_lines
 from collector.formats.times import moment
-from shared.redaction import UNCLEAR, mark, redact, unwrapped, without_part_of_a_mark
+from shared.redaction import UNCLEAR, find, mark, redact, unwrapped, without_part_of_a_mark
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,11 +46,15 @@ _LOOK_CHARS = 2_000
 _READ_CHARS, _READ_TEXT_CHARS = Limits().max_text_chars, MAX_TEXT_CHARS * 2
 """Readers keep so much of a name and of lines at least; what is as long may end in half of a secret."""
 _MAX_SECRETS = 1_000
-"""So many secrets of one claim are told apart; texts behind them are masked whole, to bound the time."""
+_MAX_SEARCHED_CHARS = 1_000_000
+"""So many secrets of one claim are told apart, so much of it is searched; texts behind that are masked whole: the time
+is bounded, and what readers keep of a report is less unless it was made to be more."""
 NOT_A_NUMBER = "not a number"
 """Stands for whatever else a numeric field held: the judge sees that it is no number; nothing leaks."""
 
 _TEXT_CHARS = {Shape.NAME: MAX_NAME_CHARS, Shape.MESSAGE: MAX_MESSAGE_CHARS}
+SPEAKS_AGAINST = frozenset({"unreadable", "declaredTotals", "complete", "executionSuccessful", "alsoMatched"})
+"""Fields that no configuration takes away: without them, a claim would look better than the file."""
 _UNNAMED = "unnamed"
 _FIELD_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _DIGEST = re.compile(r"(?:sha256:)?[0-9a-f]{64}")
@@ -89,13 +93,15 @@ class _Cuts:
     secrets: Rules
     made: dict[Cut, None] = field(default_factory=dict)
     found: int = 0
+    searched: int = 0
 
     def add(self, where: str, why: Why, kind: str = "") -> None:
         self.made[Cut(where, why, kind)] = None
 
     def masked(self, text: str, where: str, head: int | None = None) -> str:
         """Give the text, or the head of it, with a mark for each secret."""
-        if self.found >= _MAX_SECRETS:
+        self.searched += len(text) if head is None else min(len(text), head)
+        if self.found >= _MAX_SECRETS or self.searched > _MAX_SEARCHED_CHARS:
             self.add(where, Why.SECRET, UNCLEAR)
             return mark(UNCLEAR)
         text, kinds = redact(text, self.secrets, head)
@@ -110,8 +116,8 @@ def disclose(
 ) -> tuple[Claim, tuple[Cut, ...]]:
     """Return the claim as it may leave at that level, and what was cut from it.
 
-    `secrets` says what a secret is. `fields`, where it is given, names the only evidence fields that may leave; `x`
-    also stands for `xOmitted`.
+    `secrets` says what a secret is. `fields`, where it is given, names the only evidence fields that may leave, besides
+    those that speak against the file; `x` also stands for `xOmitted`.
     """
     cuts = _Cuts(level, secrets)
     known = {**COMMON, **FIELDS.get(claim.type, {})}
@@ -120,7 +126,7 @@ def disclose(
     for name, value in claim.evidence.items():
         if name not in known and cuts.masked(name, "evidence") != name:
             continue
-        if fields is not None and name not in fields and name.removesuffix("Omitted") not in fields:
+        if fields is not None and not {name, name.removesuffix("Omitted")} & (fields | SPEAKS_AGAINST):
             cuts.add(_where(name), Why.NARROWED)
         elif name in known:
             _known_field(evidence, name, value, known[name], cuts)
@@ -185,6 +191,8 @@ def _scalar(value: JsonValue, shape: Shape, where: str, cuts: _Cuts) -> JsonValu
         return _number(value, where, cuts)
     if shape is Shape.FLAG and isinstance(value, bool):
         return value
+    if shape is Shape.DOCUMENT and isinstance(value, str):
+        return _document(value, where, cuts)
     kept = _string(value, shape, where, cuts) if isinstance(value, str) else None
     if kept is None:
         cuts.add(where, Why.SHAPE)
@@ -199,8 +207,6 @@ def _string(value: str, shape: Shape, where: str, cuts: _Cuts) -> str | None:
         return _text(value, _TEXT_CHARS[shape], where, cuts)
     if shape is Shape.TEXT:
         return _lines(value, where, cuts)
-    if shape is Shape.DOCUMENT:
-        return _document(value, where, cuts)
     if shape is Shape.TIME:
         return moment(value)
     pattern = {Shape.DIGEST: _DIGEST, Shape.COMMIT: _COMMIT}.get(shape)
@@ -248,7 +254,7 @@ def _lines(value: str, where: str, cuts: _Cuts) -> str:
 
 def _document(value: str, where: str, cuts: _Cuts) -> str | None:
     """Return a file in base64 as it is, or nothing of it: altered, its own signatures would not verify any more."""
-    kinds = {kind for layer in unwrapped(value) for kind in redact(layer, cuts.secrets)[1]}
+    kinds = {span.kind for layer in unwrapped(value) for span in find(layer, cuts.secrets)}
     for kind in sorted(kinds):
         cuts.add(where, Why.SECRET, kind)
     return None if kinds else value

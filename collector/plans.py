@@ -51,6 +51,7 @@ def _plan(config: Config, root: RootSection, secrets: Rules) -> RootPlan:
         secrets=secrets,
         levels=_levels(root),
         fields=frozenset(root.fields) if root.fields is not None else None,
+        given_names=frozenset(rule.name.casefold() for one in config.roots for rule in one.names),
     )
 
 

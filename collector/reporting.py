@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from collector.masking import masked
 from shared.encoding import digest_text, format_time
 from shared.errors import CarnetError
 
@@ -44,7 +45,7 @@ def report(
         wrong += alarms
     found |= {
         "healthy": not wrong,
-        "wrong": [*wrong],
+        "wrong": [masked(one, instance.secrets) for one in wrong],
         "receiver": {
             "url": instance.config.receiver.url,
             "answers": shipped.reachable,

@@ -36,12 +36,16 @@ _COVER = "*"
 
 _LONG_WORD = re.compile(r"[A-Za-z0-9_~+=-]{16,}")
 _DIGIT = re.compile(r"[0-9]")
-_REST_OF_WORD = re.compile(r"[A-Za-z0-9_~+/=-]{0,512}")
+_LONG_RUN = re.compile(r"[A-Za-z0-9_~+/=-]{300}")
+"""No rule needs more of a word to know it; some take a time for it that grows with the square of its length."""
+_REST_OF_WORD = re.compile(r"[A-Za-z0-9_~+/=-]{0,4096}")
 _BRACKETS = str.maketrans(dict.fromkeys("()[]{}<>,&|#?!", " "))
 _SEPARATORS = str.maketrans(dict.fromkeys("()[]{}<>,&|#?!.:/@%\\", " "))
 _BETWEEN = "\n\n"
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))")
+_ESCAPED_BLANKS = dict.fromkeys("bfnrt", " ")
 _URL_SAFE = str.maketrans("-_", "+/")
 
 
@@ -113,13 +117,23 @@ def redact(text: str, rules: Rules, head: int | None = None) -> tuple[str, tuple
 
 
 def unwrapped(text: str, depth: int = 3) -> Iterator[str]:
-    """Give the texts that stand in a text as base64 (RFC 4648, either alphabet), and those inside of them."""
+    """Give the texts that stand in a text as base64 (RFC 4648, either alphabet), and those inside of them.
+
+    One that has escapes of JSON comes without them too: they would part an address or the beginning of a token.
+    """
     for run in _BASE64.findall(text) if depth else ():
         plain = run.rstrip("=").translate(_URL_SAFE)
         whole = plain[:-1] if len(plain) % 4 == 1 else plain
         inner = a2b_base64(whole + "=" * (-len(whole) % 4)).decode(errors="replace")
         yield inner
+        if "\\" in inner:
+            inner = _ESCAPE.sub(_unescaped, inner)
+            yield inner
         yield from unwrapped(inner, depth - 1)
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    return chr(int(escape[1], 16)) if escape[1] else _ESCAPED_BLANKS.get(escape[2], escape[2])
 
 
 def mark(kind: str) -> str:
@@ -192,7 +206,8 @@ def _scanned(text: str, start: int, rules: Rules) -> Iterator[Span]:
 
 
 def _views(window: str) -> str:
-    """The window as it is, and as it would be without what rules don't take for the end of a token."""
+    """The window, and as it would be without what rules don't take for the end of a token; its longest words parted."""
+    window = _LONG_RUN.sub(lambda run: run[0][:-1] + " ", window)
     if not any(_DIGIT.search(word) for word in _LONG_WORD.findall(window)):
         return window
     views = dict.fromkeys((window, window.translate(_BRACKETS), window.translate(_SEPARATORS)))

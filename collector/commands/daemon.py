@@ -15,6 +15,7 @@ from collector.clock import utcnow
 from collector.config import load_config
 from collector.instance import SPOOL_NAME, check, open_instance
 from collector.logs import json_teller
+from collector.masking import masked
 from collector.notify import ServiceManager
 from collector.secretrules import secret_rules
 from collector.spool import SpoolReader
@@ -83,11 +84,12 @@ def status(config_path: Path, output: str) -> None:
         report = _at_rest(config)
     spool = report.get("spool")
     if isinstance(spool, dict) and (config.state_dir / SPOOL_NAME).exists():
+        secrets = secret_rules()
         with SpoolReader.open_for_reading(config.state_dir / SPOOL_NAME) as reader:
             report["setAside"] = [
                 {
                     "root": one.root,
-                    "path": one.path,
+                    "path": masked(one.path, secrets),
                     "reason": one.aside.reason,
                     "where": one.aside.where,
                     "hint": one.aside.hint,

@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collector.formats import FORMATS, look
+from collector.masking import masked
 from collector.opening import RootSpec, reading
+from collector.secretrules import secret_rules
 from collector.terminal import output_option, plain
+from shared.redaction import without_part_of_a_mark
 
 if TYPE_CHECKING:
     from collector.formats import Head
     from shared.encoding import JsonObject, JsonValue
+    from shared.redaction import Rules
 
 _ARTIFACT: JsonObject = {
     "key": "artifact",
@@ -25,6 +29,8 @@ _ARTIFACT: JsonObject = {
 _MAX_LINKS = 65_535
 _MAX_BYTES = 1 << 50
 _SHOWN = 8
+_SHOWN_CHARS = 60
+_MAX_NAMESPACE_CHARS = 200
 
 
 @click.group(invoke_without_command=True)
@@ -63,28 +69,36 @@ def explain(path: Path, output: str) -> None:
         {"key": row.key, "matched": row.key in matched, "looksFor": row.looks_for} for row in FORMATS
     ]
     also: list[JsonValue] = [*matched[1:]]
-    value: JsonObject = {"path": str(path), "looksLike": _looks_like(head), "takenBy": taken, "alsoMatched": also}
-    value["formats"] = rows
+    secrets = secret_rules()
+    value: JsonObject = {"path": masked(str(path), secrets), "looksLike": _looks_like(head, secrets)}
+    value |= {"takenBy": taken, "alsoMatched": also, "formats": rows}
     click.echo(json.dumps(value) if output == "json" else plain(_text(value)))
 
 
-def _looks_like(head: Head) -> str:
-    """Say in words what the beginning of a file is, as the formats see it."""
+def _looks_like(head: Head, secrets: Rules) -> str:
+    """Say in words what the beginning of a file is, as the formats see it; a secret in them gives way to a mark."""
     if head.kind == "xml":
-        below = f", with {_some(sorted(head.children))} below it" if head.children else ""
-        namespace = f" in the namespace {head.namespace}" if head.namespace else ""
-        return f"XML with the root element {head.root}{namespace}{below}" if head.root else "XML without a root element"
+        below = f", with {_some(sorted(head.children), secrets)} below it" if head.children else ""
+        namespace = _short(head.namespace, secrets, _MAX_NAMESPACE_CHARS)
+        within = f" in the namespace {namespace}" if namespace else ""
+        root = _short(head.root, secrets)
+        return f"XML with the root element {root}{within}{below}" if root else "XML without a root element"
     if head.kind == "json":
         several = "JSON lines" if head.ndjson else "JSON"
         top = list(dict.fromkeys(".".join(path) for path in head.keys if len(path) == 1 + (path[0] == "[]")))
-        return f"{several} with {_some(top)}" if top else f"{several} without keys at the top"
+        return f"{several} with {_some(top, secrets)}" if top else f"{several} without keys at the top"
     first = next((line for line in head.lines if line.strip()), "")
-    return f"text that begins with {first[:60]!r}" if first else "nothing: it is empty, or no text"
+    return f"text that begins with {_short(first, secrets)!r}" if first else "nothing: it is empty, or no text"
 
 
-def _some(names: list[str]) -> str:
+def _some(names: list[str], secrets: Rules) -> str:
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return ", ".join(name[:60] for name in names[:_SHOWN]) + more
+    return ", ".join(_short(name, secrets) for name in names[:_SHOWN]) + more
+
+
+def _short(text: str, secrets: Rules, chars: int = _SHOWN_CHARS) -> str:
+    """Give the beginning of a text, searched before it is cut, and never with a half of a mark."""
+    return without_part_of_a_mark(masked(text, secrets, chars)[:chars])
 
 
 def _text(value: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from collector.commands.painting import paint_comparison, paint_preview
 from collector.commands.picking import Picking, at_level, pick_configured, pick_loosely
 from collector.commands.previewing import compared, previewed
 from collector.disclose import Level
+from collector.masking import masked
 from collector.parsing import Parser
 from collector.plans import root_plans
 from collector.secretrules import secret_rules
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from collector.commands.picking import NotPicked
+    from shared.encoding import JsonObject
     from shared.redaction import Rules
 
 _BAD_BYTES = 65
@@ -61,7 +63,8 @@ def preview(
         msg = "--diff names two levels: leave --level out"
         raise click.UsageError(msg)
     failed = False
-    picked = _pick(paths, config_path, secret_rules(), as_artifact=artifact)
+    secrets = secret_rules()
+    picked = _pick(paths, config_path, secrets, as_artifact=artifact)
     with Parser(monotonic, lambda *_, **__: None) as parser:
         for one in picked:
             if levels is None:
@@ -70,6 +73,7 @@ def preview(
             else:
                 found = compared(one, parser, Level(levels[0]), Level(levels[1]))
                 text = paint_comparison
+            found = _without_secret_names(found, secrets)
             failed = failed or "error" in found
             click.echo(json.dumps(found) if output == "json" else text(found), color=color)
     if failed:
@@ -88,3 +92,11 @@ def _pick(
 
 def _at(one: Picking | NotPicked, level: str | None) -> Picking | NotPicked:
     return at_level(one, None if level is None else Level(level)) if isinstance(one, Picking) else one
+
+
+def _without_secret_names(found: JsonObject, secrets: Rules) -> JsonObject:
+    """Give what is printed with a mark for each secret in the file's name, also where an error tells it."""
+    error = found.get("error")
+    if isinstance(error, dict):
+        found = {**found, "error": {**error, "detail": masked(str(error["detail"]), secrets)}}
+    return {**found, "path": masked(str(found["path"]), secrets)}

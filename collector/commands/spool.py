@@ -11,6 +11,8 @@ import click
 from collector.clock import utcnow
 from collector.commands.daemon import config_option, read_config
 from collector.instance import SPOOL_NAME
+from collector.masking import masked
+from collector.secretrules import secret_rules
 from collector.spool import Spool, SpoolReader, SpoolSettings, State
 from collector.terminal import output_option, show
 from shared.encoding import digest_text, format_time
@@ -18,6 +20,7 @@ from shared.errors import Code, StateError
 
 if TYPE_CHECKING:
     from collector.spool import Listed
+    from shared.redaction import Rules
 
 
 PLACE = click.IntRange(-(1 << 63), (1 << 63) - 1)
@@ -41,7 +44,7 @@ def spool_path(config_path: Path) -> Path:
     return path
 
 
-def _row(one: Listed) -> dict[str, Any]:
+def _row(one: Listed, secrets: Rules) -> dict[str, Any]:
     return {
         "sequence": one.sequence,
         "id": digest_text(one.id),
@@ -54,7 +57,7 @@ def _row(one: Listed) -> dict[str, Any]:
         "by": one.by,
         "answer": one.answer,
         "root": one.root,
-        "path": one.path,
+        "path": None if one.path is None else masked(one.path, secrets),
     }
 
 
@@ -66,8 +69,10 @@ def _row(one: Listed) -> dict[str, Any]:
 @output_option
 def spool_list(state: str | None, limit: int, after: int | None, config_path: Path, output: str) -> None:
     """List entries, oldest first."""
+    secrets = secret_rules()
     with SpoolReader.open_for_reading(spool_path(config_path)) as reader:
-        rows = [_row(one) for one in reader.list(None if state is None else State(state), limit=limit, after=after)]
+        entries = reader.list(None if state is None else State(state), limit=limit, after=after)
+        rows = [_row(one, secrets) for one in entries]
     lines = [f"{'SEQUENCE':>8}  {'STATE':11}  {'STORED':20}  {'FILE':40}  ANSWER"] if rows else ["no such entries"]
     for row in rows:
         file = f"{row['root']}/{row['path']}" if row["path"] else "-"
@@ -84,7 +89,7 @@ def spool_show(sequence: int, config_path: Path, output: str) -> None:
     """Show one entry with its exact envelope and the receipt that settled it."""
     with SpoolReader.open_for_reading(spool_path(config_path)) as reader:
         found = reader.show(sequence)
-    row = _row(found.entry)
+    row = _row(found.entry, secret_rules())
     row["envelope"] = None if found.envelope is None else found.envelope.decode("ascii")
     row["receipt"] = None if found.receipt is None else found.receipt.decode("ascii")
     show(output, row, "\n".join(f"{name:10} {value}" for name, value in row.items() if value is not None))

@@ -110,6 +110,11 @@ class _Strict:
         self._open = list(frames)
         self._count = 0
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the value is read to its end."""
+        return self._count > 0 and not self._open
+
     def pointer(self) -> str:
         return pointer(self._open)
 
@@ -185,6 +190,8 @@ def json_events(
             )
         if silent > limits.max_token_bytes:
             raise MalformedError(Code.TOO_LARGE, f"one value is larger than {limits.max_token_bytes} bytes")
+    if strict.is_whole and not _feed(parser, b"\n"):  # else the parser lets the beginning of a string pass
+        raise MalformedError(Code.BAD_SYNTAX, f"there is more behind the JSON, before byte {check.offset}", HINT)
     if not _close(parser):
         raise MalformedError(
             Code.TRUNCATED, f"the file ends behind {strict.pointer()}, before its JSON does", HINT_TRUNCATED

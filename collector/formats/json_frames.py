@@ -6,6 +6,8 @@ import io
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from pydantic_core import to_json
+
 from collector.formats.json_events import EACH, HINT, Frame, json_events, pointer
 from shared.errors import Code, MalformedError
 
@@ -30,10 +32,11 @@ class OpenFrame(Frame):
     """An open container: its name, its step on the way, what was read of it, and what is kept where it is wanted.
 
     `built` is what is kept of a wanted value that is read by its parts, `fields` what is wanted of it; `item` is the
-    frame of the whole value that it belongs to, and `size` how many characters were kept of that.
+    frame of the whole value that it belongs to, and `size` how many bytes of JSON were kept of that. `mark` is what it
+    looks like between two members, "" where that is not known, None where that does not tell.
     """
 
-    __slots__ = ("built", "fields", "item", "name", "node", "size", "state")
+    __slots__ = ("built", "fields", "item", "mark", "name", "node", "size", "state")
 
     def __init__(self, path: Path, name: str | int, node: Node | None, *, is_array: bool) -> None:
         """Open it, with nothing read."""
@@ -45,6 +48,7 @@ class OpenFrame(Frame):
         self.built: list[JsonValue] | JsonObject | None = None
         self.item: OpenFrame | None = None
         self.size = 0
+        self.mark: str | None = None if node is not None and node.leads_on else ""
 
     @property
     def is_array(self) -> bool:
@@ -66,10 +70,10 @@ class OpenFrame(Frame):
             return self.fields
         return self.fields.step(EACH if self.is_array else key)
 
-    def keep(self, key: str | int, value: JsonValue, size: int) -> None:
-        """Put a member into what is built, and count its characters."""
+    def keep(self, key: str | int, value: JsonValue) -> None:
+        """Put a member into what is built, and count what it takes."""
         if self.item is not None:
-            self.item.size += size
+            self.item.size += len(to_json(value))
         if isinstance(self.built, list):
             self.built.append(value)
         elif isinstance(self.built, dict):
@@ -103,5 +107,5 @@ def refusal(
             return error
     where = f"at {pointer(within)}, byte {offset}"
     if unfinished is Code.TOO_LARGE:
-        return MalformedError(unfinished, f"a key or a number is larger than {limits.max_item_chars} bytes, {where}")
+        return MalformedError(unfinished, f"a key is larger than {limits.max_item_chars} characters, {where}")
     return MalformedError(Code.BAD_SYNTAX, f"not JSON {where}", HINT)

@@ -7,13 +7,13 @@ parts, and what is not wanted of them is let go. `limits.max_events` bounds the 
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
+from collector.formats.json_batches import Batch, border, items, members, read_value, run
 from collector.formats.json_events import EACH, HINT, HINT_TRUNCATED, Kind, pointer
 from collector.formats.json_frames import OpenFrame, State, refusal
 from collector.formats.json_places import tree
-from collector.formats.json_quick import NO_VALUE, is_strict, scan_leniently
+from collector.formats.json_quick import is_strict
 from collector.formats.json_strings import long_string
 from collector.formats.json_window import Window
 from shared.errors import Code, MalformedError
@@ -26,11 +26,7 @@ if TYPE_CHECKING:
     from collector.formats.limits import Limits
     from shared.encoding import JsonObject, JsonValue
 
-_COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
-_COLON = re.compile(r"[ \t\r\n]*:[ \t\r\n]*")
-_KEY = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\r\n]*:[ \t\r\n]*')
-_OPENERS, _ENDS = frozenset("[{"), frozenset('"]}')
-_MORE_OF_NUMBER = frozenset("0123456789.eE+-")
+_OPENERS = frozenset("[{")
 _KEPT_ITEMS = 4
 _HINT_SHAPE = "make the report again with the JSON output of its tool"
 
@@ -58,11 +54,11 @@ def json_items(stream: BinaryIO, limits: Limits, places: Places, *, rest: bool =
     Raises `MalformedError` with `truncated`, `bad_encoding`, `bad_syntax`, `too_deep` or `too_large`; what was yielded
     before that belongs to a document that is none.
     """
-    return _Reader(stream, limits, tree(places), rest=rest).pieces()
+    return _Reader(stream, limits, tree(places) if places else None, rest=rest).pieces()
 
 
 class _Reader:
-    def __init__(self, stream: BinaryIO, limits: Limits, root: Node, *, rest: bool) -> None:
+    def __init__(self, stream: BinaryIO, limits: Limits, root: Node | None, *, rest: bool) -> None:
         self._window = Window(stream, limits)
         self._limits = limits
         self._root = root
@@ -89,10 +85,8 @@ class _Reader:
                     raise self._refusal()
                 window.at += 1
                 frame.state = State.NEXT
-            elif frame.is_array:
-                yield from self._items(frame)
             else:
-                yield from self._members(frame)
+                yield from self._inside(frame)
         if window.skip_space():
             raise MalformedError(Code.BAD_SYNTAX, f"there is more behind the JSON, at byte {window.offset}", HINT)
 
@@ -101,81 +95,75 @@ class _Reader:
     def _top(self) -> Iterator[Piece]:
         """Read the document where it is a scalar, or small and no way; else open it."""
         window = self._window
-        while not self._must_open(window.text, window.at, self._root):
-            found = _read(window.text, window.at, is_last=window.ended)
+        while not self._must_open(window.at, self._root):
+            found = read_value(window.text, window.at, is_last=window.ended)
             if found is not None:
                 value, stop, _ = found
                 self._check(window.text[window.at : stop], [value])
                 window.at = stop
-                yield from self._wanted(None, self._root, "", value, 0)
+                if piece := self._wanted(None, self._root, "", value):
+                    yield piece
                 return
             if not self._grow():
                 break
         yield from self._large(None, self._root, "")
 
-    def _items(self, frame: OpenFrame) -> Iterator[Piece]:
-        """Read as many items of an array as are at hand, or the beginning of one that is too large."""
-        window = self._window
-        text, start = window.text, window.at
-        node = frame.step(EACH)
-        watched = bool(window.unclosed) or (node is not None and node.is_way)
-        values: list[JsonValue] = []
-        state, at, end, is_cut = frame.state, start, start, False
-        while state is not State.BEHIND and not (watched and self._must_open(text, at, node)):
-            found = _read(text, at)
-            if found is None:
-                is_cut = True
-                break
-            value, end, at = found
-            values.append(value)
-            state = State.NEXT if at > end else State.BEHIND
-        if values:
-            self._check(text[start:end], values)
-            window.at, frame.state = at, state
-            first, frame.index = frame.index + 1, frame.index + len(values)
-            if node is not None or frame.built is not None or self._rest:
-                for name, value in enumerate(values, first):
-                    yield from self._wanted(frame, node, name, value, (end - start) // len(values))
-        if is_cut and self._grow():
+    def _inside(self, frame: OpenFrame) -> Iterator[Piece]:
+        """Read as many members of a container as are at hand, or the beginning of one that is too large."""
+        batch = self._run(frame) or self._batch(frame)
+        if batch.members:
+            self._check(self._window.text[self._window.at : batch.end], batch.members)
+            self._window.at, frame.state = batch.at, State.NEXT if batch.at > batch.end else State.BEHIND
+            yield from self._taken(frame, batch.members)
+        if batch.is_cut and self._grow():
             return
-        if not values:
-            yield from self._large(frame, node, frame.index + 1)
-
-    def _members(self, frame: OpenFrame) -> Iterator[Piece]:
-        """Read as many members of an object as are at hand, or the beginning of one that is too large."""
-        window = self._window
-        text, start = window.text, window.at
-        values: JsonObject = {}
-        wanted: list[tuple[str, Node | None, int]] = []
-        state, at, end, is_cut = frame.state, start, start, False
-        key, value_at, node = None, start, None
-        while state is not State.BEHIND:
-            key, value_at = _read_key(text, at)
-            node = None if key is None else frame.step(key)
-            if key is not None and self._must_open(text, value_at, node):
-                break
-            found = None if key is None else _read(text, value_at)
-            if key is None or found is None:
-                is_cut = True
-                break
-            values[key], end, at = found
-            self._note(frame, key)
-            if node is not None or frame.built is not None or self._rest:
-                wanted.append((key, node, end - value_at))
-            state = State.NEXT if at > end else State.BEHIND
-        if values:
-            self._check(text[start:end], values)
-            window.at, frame.state = at, state
-            for name, where, size in wanted:
-                yield from self._wanted(frame, where, name, values[name], size)
-        if is_cut and self._grow():
-            return
-        if not values:
-            if key is None:
+        if not batch.members:
+            if frame.is_array:
+                yield from self._large(frame, frame.step(EACH), frame.index + 1)
+            elif batch.key is not None and _is_text(batch.key):
+                self._note(frame, batch.key)
+                self._window.at = batch.value_at
+                yield from self._large(frame, frame.step(batch.key), batch.key)
+            else:
                 raise self._refusal()
-            self._note(frame, key)
-            window.at = value_at
-            yield from self._large(frame, node, key)
+
+    def _run(self, frame: OpenFrame) -> Batch | None:
+        """Try to read many members at a time."""
+        if not frame.mark:
+            return None
+        try:
+            return run(self._window.text, self._window.at, frame.mark, is_array=frame.is_array)
+        except ValueError:
+            frame.mark = None
+            return None
+
+    def _batch(self, frame: OpenFrame) -> Batch:
+        """Read members one by one, and see what is between two of them."""
+        text, start = self._window.text, self._window.at
+        watched = bool(self._window.unclosed)
+        if frame.is_array:
+            node = frame.step(EACH)
+            watched = watched or (node is not None and node.is_way)
+            batch = items(text, start, (lambda at: self._must_open(at, node)) if watched else None)
+        else:
+            watched = watched or (frame.node is not None and frame.node.leads_on)
+            batch = members(text, start, (lambda key, at: self._must_open(at, frame.step(key))) if watched else None)
+        if frame.mark is not None and batch.members and batch.end < batch.at < len(text):
+            frame.mark = border(text, batch.end, batch.at)
+        return batch
+
+    def _taken(self, frame: OpenFrame, read: list[JsonValue] | JsonObject) -> Iterator[Piece]:
+        """Go on behind members that were read, and yield what is wanted of them."""
+        first = frame.index + 1
+        frame.index += len(read)
+        if isinstance(read, dict):
+            for key in read:
+                self._note(frame, key)
+        if frame.node is None and frame.built is None and not self._rest:
+            return
+        for name, value in read.items() if isinstance(read, dict) else enumerate(read, first):
+            if piece := self._wanted(frame, frame.step(EACH if frame.is_array else name), name, value):
+                yield piece
 
     def _large(self, frame: OpenFrame | None, node: Node | None, name: str | int) -> Iterator[Piece]:
         """Begin with a value that cannot be read at once: because of its size, what is on the way to, or an error."""
@@ -184,21 +172,35 @@ class _Reader:
             raise self._truncated()
         sign = window.text[window.at]
         if sign in _OPENERS:
-            if not self._must_open(window.text, window.at, node):
+            if not self._must_open(window.at, node):
                 window.mark_unclosed(self._limits.max_depth)
             yield from self._opened(frame, node, name, is_array=sign == "[")
             return
         behind = "" if frame is None or frame.is_array else '"":'
-        if sign != '"':
-            raise self._refusal(behind)
-        keep = node is not None or self._rest or (frame is not None and frame.kept(name) is not None)
-        text = long_string(window, self._limits.max_token_bytes, keep=keep)
-        if text is None:
-            raise self._refusal(behind + '"')
+        value = self._long_string(frame, node, name, behind) if sign == '"' else self._long_scalar(behind)
         if frame is not None:
             frame.index += 1
             frame.state = State.BEHIND
-        yield from self._wanted(frame, node, name, text, len(text))
+        if piece := self._wanted(frame, node, name, value):
+            yield piece
+
+    def _long_string(self, frame: OpenFrame | None, node: Node | None, name: str | int, behind: str) -> JsonValue:
+        keep = node is not None or self._rest or (frame is not None and frame.kept(name) is not None)
+        text = long_string(self._window, self._limits.max_token_bytes, keep=keep)
+        if text is None:
+            raise self._refusal(behind + '"')
+        return text
+
+    def _long_scalar(self, behind: str) -> JsonValue:
+        """Read a number or a literal, which is long together with its key or with what is no JSON."""
+        window = self._window
+        while (found := read_value(window.text, window.at, is_last=window.ended)) is None:
+            if not self._grow():
+                raise self._refusal(behind, Code.BAD_SYNTAX)
+        value, end, _ = found
+        self._check(window.text[window.at : end], [value])
+        window.at = end
+        return value
 
     # --- what is wanted of it -----------------------------------------------------------------------------------------
 
@@ -223,7 +225,7 @@ class _Reader:
             frame.index += 1
             frame.state = State.BEHIND
             if opened.built is not None and opened.item is not opened:
-                frame.keep(name, opened.built, 1)
+                frame.keep(name, opened.built)
         self._open.append(opened)
         self._window.at += 1
         if opened.is_way or (self._rest and opened.item is None):
@@ -235,28 +237,28 @@ class _Reader:
         elif frame.is_way or (self._rest and frame.item is None):
             yield Piece(Kind.ARRAY_END if frame.is_array else Kind.MAP_END, _path(frame), frame.name, None)
 
-    def _wanted(
-        self, frame: OpenFrame | None, node: Node | None, name: str | int, value: JsonValue, size: int
-    ) -> Iterator[Piece]:
-        """Yield a value that was read at once, where it is wanted, or keep it for the item that it belongs to."""
+    def _wanted(self, frame: OpenFrame | None, node: Node | None, name: str | int, value: JsonValue) -> Piece | None:
+        """Give a value that was read at once where it is wanted, or keep it for the item that it belongs to."""
         if node is not None:
             if value is not None and node.is_way:
                 raise _shape(node)
-            yield Piece(Kind.VALUE, node.path, name, value)
-        elif frame is not None and frame.built is not None:
-            if frame.kept(name) is not None:
-                frame.keep(name, value, size)
-                if frame.item is not None and frame.item.size > _KEPT_ITEMS * self._limits.max_item_chars:
-                    raise self._too_large()
-        elif self._rest and (frame is None or frame.item is None):
-            path = () if frame is None else (*frame.path, EACH if frame.is_array else name)
-            yield Piece(Kind.VALUE, path, name, value)
+            return Piece(Kind.VALUE, node.path, name, value)
+        if frame is None:
+            return Piece(Kind.VALUE, (), name, value) if self._rest else None
+        if frame.built is not None and frame.kept(name) is not None:
+            frame.keep(name, value)
+            if frame.item is not None and frame.item.size > _KEPT_ITEMS * self._limits.max_item_chars:
+                raise self._too_large()
+        if frame.item is None and self._rest:
+            return Piece(Kind.VALUE, (*frame.path, EACH if frame.is_array else name), name, value)
+        return None
 
     # --- what is wrong with it ----------------------------------------------------------------------------------------
 
-    def _must_open(self, text: str, at: int, node: Node | None) -> bool:
+    def _must_open(self, at: int, node: Node | None) -> bool:
         """Say whether a container begins here that is on the way to a place, or is known to be too large."""
-        return text[at : at + 1] in _OPENERS and (at in self._window.unclosed or (node is not None and node.is_way))
+        window = self._window
+        return window.text[at : at + 1] in _OPENERS and (at in window.unclosed or (node is not None and node.is_way))
 
     def _grow(self) -> bool:
         """Get more text, if that may complete the value that comes next; False if it may not."""
@@ -282,11 +284,12 @@ class _Reader:
         if frame.keys is not None and len(frame.keys) > self._limits.max_tracked:
             raise MalformedError(Code.TOO_LARGE, f"an object has more than {self._limits.max_tracked} keys")
 
-    def _refusal(self, behind: str = "") -> MalformedError:
+    def _refusal(self, behind: str = "", unfinished: Code = Code.TOO_LARGE) -> MalformedError:
         window = self._window
-        unfinished = Code.TRUNCATED if window.ended else Code.TOO_LARGE
-        text, offset = window.text[window.at :], window.offset
-        return refusal(self._open, text, offset, self._limits, behind=behind, unfinished=unfinished)
+        code = Code.TRUNCATED if window.ended else unfinished
+        return refusal(
+            self._open, window.text[window.at :], window.offset, self._limits, behind=behind, unfinished=code
+        )
 
     def _truncated(self) -> MalformedError:
         where = pointer(self._open)
@@ -299,6 +302,15 @@ class _Reader:
         )
 
 
+def _is_text(key: str) -> bool:
+    """Whether it holds no half of a surrogate pair."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _shape(node: Node) -> MalformedError:
     """Refuse what is no array or object where one has to be on the way."""
     names = [name for is_array, name in ((True, "an array"), (False, "an object")) if node.takes(is_array=is_array)]
@@ -308,34 +320,3 @@ def _shape(node: Node) -> MalformedError:
 
 def _path(frame: OpenFrame) -> Path:
     return frame.path if frame.node is None else frame.node.path
-
-
-def _read(text: str, at: int, *, is_last: bool = False) -> tuple[JsonValue, int, int] | None:
-    """Return a value, where it ends, and where the next one stands, which is the same where no comma follows.
-
-    None where there is no whole value; a number is whole where it is seen to end, or nothing follows (`is_last`).
-    """
-    try:
-        value, end = scan_leniently(text, at)
-    except NO_VALUE:
-        return None
-    if comma := _COMMA.match(text, end):
-        return value, end, comma.end()
-    following = text[end : end + 1]
-    if text[end - 1] in _ENDS or (following not in _MORE_OF_NUMBER if following else is_last):
-        return value, end, end
-    return None
-
-
-def _read_key(text: str, at: int) -> tuple[str | None, int]:
-    """Return a key and where its value stands; None where there is no whole key."""
-    if plain := _KEY.match(text, at):
-        return plain[1], plain.end()
-    if not text.startswith('"', at):
-        return None, at
-    try:
-        key, end = scan_leniently(text, at)
-    except NO_VALUE:
-        return None, at
-    colon = _COLON.match(text, end)
-    return (str(key), colon.end()) if colon else (None, at)

@@ -6,17 +6,14 @@ whatever their keys are.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeAlias
 
-from collector.formats.json_events import EACH
+from collector.formats.json_events import EACH, Path
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from collector.formats.json_events import Path
-
-    Places = Mapping[Path, Iterable[Path]]
+Places: TypeAlias = Mapping[Path, Iterable[Path]]
+"""The paths of wanted values, each with the paths below that are wanted of it, or `ALL`."""
 
 ANY: Final = 1
 """Stands in a path for any key of an object: `("files", ANY, "summary")`."""
@@ -46,6 +43,11 @@ class Node:
         """Return the step to a member or to the items (`EACH`), None where nothing is wanted there."""
         found = self.steps.get(key)
         return found if found is not None or key == EACH else self.steps.get(ANY)
+
+    @property
+    def leads_on(self) -> bool:
+        """Whether a step from here is on the way to others."""
+        return any(step.is_way for step in self.steps.values())
 
     def takes(self, *, is_array: bool) -> bool:
         """Say whether an array, or an object, can stand on the way here."""

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
     from shared.encoding import JsonObject, JsonValue
 
-# An escape that spells a part of what the marks of keys are counted by.
-_TELLING_ESCAPE = re.compile(r"\\u00(?:3[aA]|20|22 ?:)")
-# White space before a colon that is no single blank behind a quotation mark: such a mark is not counted.
-_ODD_SPACE = re.compile(r"[\t\r\n]:|[ \t\r\n] :")
-_LARGE = b":" + b"0" * 16
-_DIGITS = bytes.maketrans(b"123456789[,- ", b"000000000::::")
+# What marks a key. White space is left out, so that it stands in every spelling; a string may hold it as well, in the
+# text and in what is written alike, unless one of these escapes spells a part of it.
+_MARK = b'":'
+_SPACE = b" \t\r\n"
+_TELLING_ESCAPE = re.compile(r"\\u00(?:3[aA]|20|22 *:)")
+_DIGITS = bytes.maketrans(b"123456789[-", b"000000000,,")
+_LARGE = b"0" * 16
+_STRING = re.compile(rb'"[^"]*"')
+_NO_BRACKETS = bytes(sign for sign in range(256) if sign not in b'[]{}"')
 
 
 def _refuse(name: str) -> NoReturn:
@@ -60,33 +63,41 @@ def is_strict(text: str, members: list[JsonValue] | JsonObject, levels: int) -> 
 def _is_plain(text: str, members: list[JsonValue] | JsonObject, levels: int) -> bool:
     """Prove it by writing the members again; False proves nothing."""
     try:
-        written = to_json(members, indent=1)
+        written = to_json(members)
     except ValueError:
         return False
-    marks, counted = text.count('":'), written.count(b'":')
-    if " :" in text:
-        marks += text.count('" :')
-        counted += written.count(b'" :')
+    bare = written.translate(_DIGITS, b" ")
     return (
-        marks == counted
-        and b"\n" + b" " * (levels + 1) not in written
+        text.encode().translate(None, _SPACE).count(_MARK) == bare.count(_MARK)
+        and b"," + _LARGE not in bare
+        and b":" + _LARGE not in bare
         and b"Infinity" not in written
-        and _LARGE not in written.translate(_DIGITS)
-        and not _has_odd_space(text)
         and not ("\\u00" in text and _TELLING_ESCAPE.search(text))
+        and _is_shallow(written, levels)
     )
 
 
-def _has_odd_space(text: str) -> bool:
-    if text.count(" :") != text.count('" :') or "\t:" in text or "\n:" in text or "\r:" in text:
-        return _ODD_SPACE.search(text) is not None
+def _is_shallow(written: bytes, levels: int) -> bool:
+    """Prove by the brackets that no more containers than these are inside of each other; False proves nothing."""
+    if b"\\" in written:
+        written = written.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = written.translate(None, _NO_BRACKETS).replace(b'""', b"")
+    if b'"' in brackets:
+        brackets = _STRING.sub(b"", brackets)
+    # Each round takes away the innermost pairs, and with them two levels at most.
+    for _ in range(levels // 2):
+        if not brackets:
+            return True
+        brackets = brackets.replace(b"[]", b"").replace(b"{}", b"")
     return False
 
 
 def _is_read_strictly(text: str, members: list[JsonValue] | JsonObject, levels: int) -> bool:
     try:
         value: JsonValue = DECODER.decode(f"[{text}]" if isinstance(members, list) else f"{{{text}}}")
-        check_tree(value)
+        check_tree(list(value) if isinstance(value, dict) else None)
+        for member in _members(value):
+            check_tree(member)
     except (MalformedError, ValueError, RecursionError):
         return False
     containers = [value]

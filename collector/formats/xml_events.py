@@ -37,11 +37,12 @@ _LONGEST_CHARACTER = 4
 
 
 class Start(NamedTuple):
-    """An element opens: local name, attributes by local name, and its depth (the root has 1)."""
+    """An element opens: local name, attributes by local name, its depth (the root has 1), and its namespace."""
 
     name: str
     attributes: Mapping[str, str]
     depth: int
+    namespace: str = ""
 
 
 class End(NamedTuple):
@@ -68,7 +69,7 @@ class _Target:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self.busy = True
         self._count += 1
-        name = _local(tag)
+        namespace, _, name = tag.rpartition("}")
         self._open.append(name)
         self._texts.append("")
         if len(self._open) > self._limits.max_depth:
@@ -77,7 +78,7 @@ class _Target:
             raise MalformedError(Code.TOO_LARGE, f"there are more than {self._limits.max_events} elements")
         if "}" in "".join(attributes):
             attributes = {_local(key): value for key, value in attributes.items()}
-        self.events.append(Start(name, attributes, len(self._open)))
+        self.events.append(Start(name, attributes, len(self._open), namespace[1:]))
 
     def end(self, _tag: str) -> None:
         self.busy = True

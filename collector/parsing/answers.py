@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from collector.formats import Basis, Claim, ClaimType
 from collector.parsing.frames import MAX_ANSWER_BYTES
-from shared.encoding import compact, parse_object
+from shared.encoding import check_tree, compact, parse_object
 from shared.errors import FILE_CODES, Code, MalformedError
 
 if TYPE_CHECKING:
@@ -47,17 +47,20 @@ class ChildError(Exception):
 
 
 def encode_claim(claim: Claim) -> bytes:
-    """Write a claim; one that is too long to be handed on is answered as an error about the file."""
-    answer = compact(
-        {
-            "type": claim.type.value,
-            "name": claim.name,
-            "basis": claim.basis.value,
-            "passed": claim.passed,
-            "evidence": dict(claim.evidence),
-            "subjects": [list(subject) for subject in claim.subjects],
-        }
-    )
+    """Write a claim; one that is too long or has too large a number to be handed on is an error about the file."""
+    said: JsonObject = {
+        "type": claim.type.value,
+        "name": claim.name,
+        "basis": claim.basis.value,
+        "passed": claim.passed,
+        "evidence": dict(claim.evidence),
+        "subjects": [list(subject) for subject in claim.subjects],
+    }
+    try:
+        check_tree(said)
+        answer = compact(said)
+    except (MalformedError, ValueError):  # a sum of what may each be written, and of floats an infinite one
+        return encode_error(MalformedError(Code.BAD_SYNTAX, "its numbers add up to more than 2^53", "make it again"))
     if len(answer) <= MAX_ANSWER_BYTES:
         return answer
     return encode_error(MalformedError(Code.TOO_LARGE, "what it says is too much for one claim", "split the report"))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _IN, _OUT = 0, 1
 _SKIP_BYTES = 64 << 10
+_NO_MEMORY = encode_failure(Why.MEMORY, "")
+"""Made ahead: when it is due, there is no memory to make it."""
 
 
 class _File(io.RawIOBase):
@@ -89,7 +91,7 @@ def _read(request: bytes, file: _File) -> bytes:
     except MalformedError as error:
         return encode_error(error)
     except MemoryError:
-        return encode_failure(Why.MEMORY, "")
+        return _NO_MEMORY
     except Exception as error:  # noqa: BLE001 - this program's main: whatever one file does is answered
         return encode_failure(Why.BUG, f"{type(error).__name__} {_where(error)}")
 
@@ -104,8 +106,8 @@ def _where(error: Exception) -> str:
 
 def main() -> NoReturn:
     """Answer until nobody asks any more."""
-    gc.freeze()
     confine(int(sys.argv[1]))
+    gc.freeze()
     _say(READY)
     while True:
         request = _exactly(_length())

@@ -68,7 +68,12 @@ def test_r1_what_was_said_to_be_stored_survives_kill_9_at_random_moments(tmp_pat
                 said[int(sequence)] = entry_id
         finally:
             writer.send_signal(signal.SIGKILL)
-            rest, _ = writer.communicate(timeout=20)
+            # Not by `communicate`, which knows nothing of what `readline` has read ahead.
+            rest = writer.stdout.read()
+            writer.wait(20)
+            writer.stdout.close()
+            assert writer.stderr is not None
+            writer.stderr.close()
         for line in rest.splitlines(keepends=True):
             if line.endswith("\n"):
                 _, sequence, entry_id = line.split()

@@ -5,6 +5,7 @@ counts something else, it is no place by itself, but may be one together with al
 shape (the names of all cases, say) one is taken.
 """
 
+import base64
 import copy
 import io
 import json
@@ -89,7 +90,7 @@ def _shape(value: Any) -> Any:  # noqa: ANN401 - any JSON
         return sorted((("" if isinstance(one, int) else name), repr(_shape(one))) for name, one in value.items())
     if isinstance(value, list):
         return [_shape(one) for one in value]
-    return "" if isinstance(value, str) else value
+    return bool(value) if isinstance(value, str) else value
 
 
 def _sheet(sample: bytes) -> Sheet:
@@ -130,7 +131,10 @@ class _Json:
                 yield place, tuple("*" if isinstance(step, int) else step for step in place), text
 
     def _of(self, value: Any, here: Place) -> Iterator[tuple[Place, str]]:  # noqa: ANN401 - any JSON
-        if isinstance(value, str):
+        inner = _unpacked(value)
+        if inner is not None:
+            yield from self._of(inner, (*here, _Packed))
+        elif isinstance(value, str):
             yield here, value
         elif isinstance(value, list):
             for index, item in enumerate(value):
@@ -145,6 +149,10 @@ class _Json:
         return "\n".join(one if isinstance(one, str) else json.dumps(one) for one in documents).encode()
 
     def _with(self, value: Any, here: Place, texts: dict[Place, str]) -> Any:  # noqa: ANN401 - any JSON
+        inner = _unpacked(value)
+        if inner is not None:
+            filled = self._with(inner, (*here, _Packed), texts)
+            return value if filled == inner else base64.b64encode(json.dumps(filled).encode()).decode()
         if isinstance(value, str):
             return _behind(value, texts.get(here))
         if isinstance(value, list):
@@ -159,6 +167,19 @@ class _Json:
 
 class _Key:
     """Stands for the name of a member instead of its value."""
+
+
+class _Packed:
+    """Stands for the JSON that a string holds in base64."""
+
+
+def _unpacked(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    if not (isinstance(value, str) and value.startswith("ey")):
+        return None
+    try:
+        return json.loads(base64.b64decode(value, validate=True))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -188,17 +209,23 @@ class _Lines:
             words = line.split()
             for index, word in enumerate(words):
                 yield (number, index), (words[0], index, len(words)), word
+                yield (number, index, "before"), (words[0], index, len(words), "before"), word
 
     def filled(self, texts: dict[Place, str]) -> bytes:
         kept = []
         for number, line in enumerate(self.lines):
             indent = line[: len(line) - len(line.lstrip())]
             words = [
-                _behind(word, texts.get((number, index), "").replace("\n", "\\n") or None)
+                _before(texts.get((number, index, "before"), ""), _behind(word, texts.get((number, index))))
                 for index, word in enumerate(line.split())
             ]
-            kept.append(indent + " ".join(words))
+            kept.append(indent + " ".join(words).replace("\n", "\\n"))
         return ("\n".join(kept) + "\n").encode()
+
+
+def _before(text: str, value: str) -> str:
+    """A text of one word as a part of a path."""
+    return f"{text}/{value}" if text and not any(letter.isspace() for letter in text) else value
 
 
 def _behind(value: str, text: str | None) -> str:

@@ -99,9 +99,12 @@ def test_of_a_text_line_feeds_and_tabs_stay_and_it_is_cut_at_4000_characters() -
 def test_a_list_of_fields_narrows_and_never_widens(level: Level) -> None:
     fields = frozenset({"failed", "failedCases", "stackTrace"})
     claim = claim_of(JUNIT)
-    claim = replace(claim, evidence={**claim.evidence, "failedCasesOmitted": 3, "stackTrace": "x"})
+    more: dict[str, JsonValue] = {"failedCasesOmitted": 3, "stackTrace": "x", "declaredTotals": {"tests": 9}}
+    claim = replace(claim, evidence={**claim.evidence, **more})
     kept, cut = disclose(claim, level, fields)
-    assert set(kept.evidence) == {"failed"} | ({"failedCases", "failedCasesOmitted"} if level is Level.FULL else set())
+    # What speaks against the file is not narrowed away.
+    named = {"failed", "declaredTotals"} | ({"failedCases", "failedCasesOmitted"} if level is Level.FULL else set())
+    assert set(kept.evidence) == named
     assert Cut("evidence.suites", Why.NARROWED) in cut
     assert Cut("evidence.stackTrace", Why.UNLISTED) in cut
 
@@ -127,10 +130,13 @@ def test_no_level_below_full_has_messages_output_or_host_paths(level: Level, sec
 
 
 @pytest.mark.parametrize("path", GOOD)
-def test_of_a_real_report_the_verdict_has_numbers_flags_and_words_only(path: str) -> None:
+def test_of_a_real_report_the_verdict_has_numbers_flags_words_and_digests_only(path: str) -> None:
     claim = claim_of(content(path))
     kept, _ = disclose(claim, Level.VERDICT)
-    words = {"tool", "toolVersion", "reportedAt", "format", "specVersion", "declaredTotals"}
+    words = {"tool", "toolVersion", "reportedAt", "format", "specVersion", "declaredTotals"} | {
+        "sha256",
+        "sourceCommit",
+    }
     for field, value in kept.evidence.items():
         assert isinstance(value, int | float | bool) or field in words, field
     assert all(name is None for name, _ in kept.subjects)

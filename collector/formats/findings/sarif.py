@@ -20,20 +20,23 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
-from collector.formats.findings.sarif_rules import REPORTED_FIELDS, Reported, Rules, severity
+from collector.formats.findings.sarif_rules import REPORTED_FIELDS, RULE_FIELDS, Reported, Rules, scalar, severity
 from collector.formats.findings.tally import LISTED, MESSAGE_CHARS, Tally
-from collector.formats.json_events import EACH, Event, Kind, json_events
+from collector.formats.json_events import EACH, Kind
+from collector.formats.json_items import json_items
+from collector.formats.json_places import ALL
+from collector.formats.json_values import scalar_at
 from collector.formats.times import moment
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from collector.formats.claim import Claim, Severity, Thresholds
     from collector.formats.head import Head
-    from collector.formats.json_events import Path, Scalar
+    from collector.formats.json_events import Path
+    from collector.formats.json_items import Piece
+    from collector.formats.json_places import Places
     from collector.formats.limits import Limits
-    from shared.encoding import JsonValue
+    from shared.encoding import JsonObject, JsonValue
 
 TITLE = "SARIF"
 VERSION = "2.1.0"
@@ -41,18 +44,29 @@ VERSION = "2.1.0"
 _RUN: Path = ("runs", EACH)
 _RESULTS: Path = (*_RUN, "results")
 _RESULT: Path = (*_RESULTS, EACH)
-_SUPPRESSION: Path = (*_RESULT, "suppressions", EACH)
-_SUPPRESSION_STATUS: Path = (*_SUPPRESSION, "status")
 _MESSAGE: Path = ("message", "text")
 _FILE: Path = ("locations", EACH, "physicalLocation", "artifactLocation", "uri")
 _LINE: Path = ("locations", EACH, "physicalLocation", "region", "startLine")
-_FIELDS: frozenset[Path] = REPORTED_FIELDS | {("kind",), ("baselineState",), _MESSAGE, _FILE, _LINE}
+_RESULT_FIELDS = {("kind",), ("baselineState",), ("suppressions", EACH, "status"), _MESSAGE, _FILE, _LINE}
 _DRIVER: Path = (*_RUN, "tool", "driver")
+_DRIVER_RULE: Path = (*_DRIVER, "rules", EACH)
 _EXTENSION: Path = (*_RUN, "tool", "extensions", EACH)
+_EXTENSION_RULE: Path = (*_EXTENSION, "rules", EACH)
 _EXTERNAL: Path = (*_RUN, "externalPropertyFileReferences", "results")
 _SUCCESS: Path = (*_RUN, "invocations", EACH, "executionSuccessful")
 _ENDED: Path = (*_RUN, "invocations", EACH, "endTimeUtc")
-_LONGEST = max(len(_EXTENSION) + len(("rules", EACH, "defaultConfiguration", "level")), len(_RESULT) + len(_FILE))
+_PLACES: Places = {
+    ("version",): ALL,
+    _RESULT: REPORTED_FIELDS | _RESULT_FIELDS,
+    (*_DRIVER, "name"): ALL,
+    (*_DRIVER, "version"): ALL,
+    (*_DRIVER, "semanticVersion"): ALL,
+    _DRIVER_RULE: RULE_FIELDS,
+    _EXTENSION_RULE: RULE_FIELDS,
+    _EXTERNAL: (),
+    _SUCCESS: ALL,
+    _ENDED: ALL,
+}
 
 _MARKS = (("runs", "[]", "tool"), ("runs", "[]", "results"))
 _NO_FINDING = frozenset({"pass", "notApplicable"})
@@ -79,9 +93,7 @@ class _Run:
     shown: list[_Shown] = field(default_factory=list)
     has_results: bool = False
     external: bool = False
-    result: dict[Path, Scalar] = field(default_factory=dict)
-    suppression: Scalar = None
-    suppressions: set[bool] = field(default_factory=set)
+    extension: int = -1
 
 
 @dataclass(slots=True)
@@ -90,7 +102,7 @@ class _Report:
 
     limits: Limits
     tally: Tally
-    version: Scalar = None
+    version: JsonValue = None
     tool: dict[str, str] = field(default_factory=dict)
     runs: int = 0
     runs_without_results: int = 0
@@ -107,59 +119,58 @@ def recognise(head: Head) -> bool:
 def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     """Count the results of a SARIF log; raises `MalformedError` where it is no whole SARIF 2.1.0 document."""
     report = _Report(limits, Tally(limits))
-    for event in json_events(stream, limits):
-        if len(event.path) <= _LONGEST:
-            _take(report, event)
+    for piece in json_items(stream, limits, _PLACES):
+        _take(report, piece)
     if report.version != VERSION:
         raise MalformedError(Code.BAD_SYNTAX, "the version of this SARIF log is not 2.1.0", _HINT)
     return _claim(report, thresholds)
 
 
-def _take(report: _Report, event: Event) -> None:
-    path, run = event.path, report.run
-    if path[:2] != _RUN:
-        _take_top(report, event)
+def _take(report: _Report, piece: Piece) -> None:
+    path, value, run = piece.path, piece.value, report.run
+    if path == ("version",):
+        report.version = value
+    elif path == ("runs",) and piece.kind is Kind.VALUE:
+        raise MalformedError(Code.BAD_SYNTAX, "/runs is not an array", _HINT)
+    elif path == () and piece.kind is Kind.VALUE:
+        raise MalformedError(Code.BAD_SYNTAX, "a SARIF log is one object", _HINT)
     elif path == _RUN:
-        _start_or_end_run(report, event)
+        _start_or_end_run(report, piece)
     elif run is None:
         return
-    elif path[:3] == _RESULTS:
-        _take_result(report, run, event)
-    elif path[:4] == _DRIVER:
-        if event.kind is Kind.VALUE and len(path) == len(_DRIVER) + 1 and report.runs == 1:
-            _take_tool(report, str(path[-1]), event.value)
-        run.rules.take(-1, path[len(_DRIVER) :], event)
-    elif path[:5] == _EXTENSION:
-        if path == _EXTENSION and event.kind is Kind.MAP:
-            run.rules.extensions += 1
-        run.rules.take(run.rules.extensions - 1, path[len(_EXTENSION) :], event)
-    elif path[:4] == _EXTERNAL:
+    elif path == _RESULT:
+        _take_result(report, run, value)
+    elif path == _RESULTS:
+        run.has_results = run.has_results or piece.kind is Kind.ARRAY
+    elif piece.kind is Kind.VALUE:
+        _take_about(report, run, piece)
+    elif path == _EXTENSION and piece.kind is Kind.MAP:
+        run.extension = int(piece.name)
+
+
+def _take_about(report: _Report, run: _Run, piece: Piece) -> None:
+    """Take what stands beside the results: the tool and its rules, the invocations."""
+    path, value = piece.path, piece.value
+    if path == _DRIVER_RULE:
+        run.rules.add(-1, int(piece.name), value)
+    elif path == _EXTENSION_RULE:
+        run.rules.add(run.extension, int(piece.name), value)
+    elif path[:-1] == _DRIVER:
+        if report.runs == 1 and isinstance(value, str):
+            report.tool[str(piece.name)] = value[: report.limits.max_text_chars]
+    elif path == _EXTERNAL:
         run.external = True
-    elif path == _SUCCESS and event.value is False:
+    elif path == _SUCCESS and value is False:
         report.tally.succeeded = False
-    elif path == _ENDED and report.tally.reported_at is None:
-        report.tally.reported_at = moment(event.value)
+    elif path == _ENDED and report.tally.reported_at is None and isinstance(value, str):
+        report.tally.reported_at = moment(value)
 
 
-def _take_top(report: _Report, event: Event) -> None:
-    if event.path == ("version",):
-        report.version = event.value
-    elif event.path == () and event.kind not in {Kind.MAP, Kind.MAP_END}:
-        raise MalformedError(Code.BAD_SYNTAX, "a SARIF log is one object", _HINT)
-    elif event.path == ("runs",) and event.kind not in {Kind.ARRAY, Kind.ARRAY_END}:
-        raise MalformedError(Code.BAD_SYNTAX, "/runs is not an array", _HINT)
-
-
-def _take_tool(report: _Report, name: str, value: Scalar) -> None:
-    if name in {"name", "version", "semanticVersion"} and isinstance(value, str):
-        report.tool[name] = value[: report.limits.max_text_chars]
-
-
-def _start_or_end_run(report: _Report, event: Event) -> None:
-    if event.kind is Kind.MAP:
+def _start_or_end_run(report: _Report, piece: Piece) -> None:
+    if piece.kind is Kind.MAP:
         report.runs += 1
         report.run = _Run(Rules(report.limits))
-    elif event.kind is Kind.MAP_END and report.run is not None:
+    elif piece.kind is Kind.MAP_END and report.run is not None:
         _end_run(report, report.run)
         report.run = None
     else:
@@ -179,35 +190,13 @@ def _judged(run: _Run, reported: Reported) -> tuple[str, Severity]:
     return reported.rule_id or (rule.id if rule else ""), severity(reported, rule)
 
 
-def _take_result(report: _Report, run: _Run, event: Event) -> None:
-    path = event.path
-    if path == _RESULTS:
-        run.has_results = run.has_results or event.kind is Kind.ARRAY
-        if event.kind in {Kind.MAP, Kind.MAP_END} or (event.kind is Kind.VALUE and event.value is not None):
-            raise MalformedError(Code.BAD_SYNTAX, "the results of a run are not an array", _HINT)
-    elif path == _RESULT:
-        if event.kind is Kind.MAP:
-            run.result, run.suppressions = {}, set()
-        elif event.kind is Kind.MAP_END:
-            _end_result(report, run)
-        else:
-            raise MalformedError(Code.BAD_SYNTAX, "an item of results is not an object", _HINT)
-    elif path == _SUPPRESSION:
-        if event.kind is Kind.MAP_END:
-            run.suppressions.add(run.suppression == "accepted")
-        run.suppression = "accepted"
-    elif path == _SUPPRESSION_STATUS:
-        run.suppression = event.value
-    elif event.kind is Kind.VALUE and path[len(_RESULT) :] in _FIELDS:
-        run.result.setdefault(path[len(_RESULT) :], event.value)
-
-
-def _end_result(report: _Report, run: _Run) -> None:
-    result = run.result
-    kind = result.get(("kind",), "fail")
-    if kind in _NO_FINDING or result.get(("baselineState",)) == "absent":
+def _take_result(report: _Report, run: _Run, result: JsonValue) -> None:
+    if not isinstance(result, dict):
+        raise MalformedError(Code.BAD_SYNTAX, "an item of results is not an object", _HINT)
+    kind = scalar(result, "kind")
+    if kind in _NO_FINDING or scalar(result, "baselineState") == "absent":
         return
-    if run.suppressions == {True}:
+    if _is_suppressed(result.get("suppressions")):
         report.tally.suppressed += 1
         return
     report.tally.undecided += kind in _UNDECIDED
@@ -219,8 +208,16 @@ def _end_result(report: _Report, run: _Run) -> None:
         raise MalformedError(Code.TOO_LARGE, f"more than {report.limits.max_tracked} rules have results")
 
 
-def _shown(reported: Reported, result: Mapping[Path, Scalar], limits: Limits) -> _Shown:
-    path, line, message = result.get(_FILE), result.get(_LINE), result.get(_MESSAGE)
+def _is_suppressed(suppressions: JsonValue) -> bool:
+    """Say whether there are suppressions, and all are accepted, which they are where they say nothing."""
+    if not isinstance(suppressions, list):
+        return False
+    said = {one.get("status", "accepted") == "accepted" for one in suppressions if isinstance(one, dict)}
+    return said == {True}
+
+
+def _shown(reported: Reported, result: JsonObject, limits: Limits) -> _Shown:
+    path, line, message = (scalar_at(result, *field) for field in (_FILE, _LINE, _MESSAGE))
     return _Shown(
         reported,
         path[: limits.max_text_chars] if isinstance(path, str) else None,

@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from collector.formats.claim import Severity
 from collector.formats.findings.severities import severity_of_score
-from collector.formats.json_events import EACH, Event, Kind
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from collector.formats.json_events import Path, Scalar
     from collector.formats.limits import Limits
+    from shared.encoding import JsonObject, JsonValue
+
+RULE_FIELDS: frozenset[Path] = frozenset(
+    {("id",), ("defaultConfiguration", "level"), ("properties", "security-severity")}
+)
+"""What `Rules.add` looks at of a rule."""
 
 REPORTED_FIELDS: frozenset[Path] = frozenset(
     {
@@ -32,9 +35,8 @@ REPORTED_FIELDS: frozenset[Path] = frozenset(
         ("properties", "security-severity"),
     }
 )
-"""The scalars of a result that `Reported.of` looks at."""
+"""What `Reported.of` looks at of a result."""
 
-_DRIVER = -1
 _LEVELS = {"error": Severity.HIGH, "warning": Severity.MEDIUM, "note": Severity.LOW, "none": Severity.INFO}
 
 
@@ -49,50 +51,52 @@ class Reported(NamedTuple):
     is_info: bool
 
     @classmethod
-    def of(cls, result: Mapping[Path, Scalar], limits: Limits, *, levelless: bool) -> Reported:
-        """Make it of a result's scalars by path; `levelless` for kinds whose level is none by default."""
-        rule_id = result.get(("ruleId",)) or result.get(("rule", "id"))
-        level = _level(result.get(("level",)))
-        named = _integer(result.get(("rule", "index")))
+    def of(cls, result: JsonObject, limits: Limits, *, levelless: bool) -> Reported:
+        """Make it of a result; `levelless` for kinds whose level is none by default."""
+        rule = _table(result, "rule")
+        rule_id = scalar(result, "ruleId") or scalar(rule, "id")
+        level = _level(scalar(result, "level"))
+        named = _integer(scalar(rule, "index"))
         return cls(
             rule_id=rule_id[: limits.max_text_chars] if isinstance(rule_id, str) else "",
-            component=_integer(result.get(("rule", "toolComponent", "index"))),
-            place=named if named >= 0 else _integer(result.get(("ruleIndex",))),
+            component=_integer(scalar(_table(rule, "toolComponent"), "index")),
+            place=named if named >= 0 else _integer(scalar(result, "ruleIndex")),
             level=level,
-            score=_score(result.get(("properties", "security-severity"))),
+            score=_score(scalar(_table(result, "properties"), "security-severity")),
             is_info=levelless and level in {None, "none"},
         )
 
 
-@dataclass(slots=True)
-class Rule:
+class Rule(NamedTuple):
     """One rule: its id, its default level and its score, as far as they are said."""
 
-    id: str = ""
-    level: str | None = None
-    score: float | None = None
+    id: str
+    level: str | None
+    score: float | None
 
 
 @dataclass(slots=True)
 class Rules:
-    """The rules of the driver (component -1) and of the tool's extensions (0 and up), in document order."""
+    """The rules of the driver (component -1) and of the tool's extensions (0 and up)."""
 
     limits: Limits
-    extensions: int = 0
     _by_place: dict[tuple[int, int], Rule] = field(default_factory=dict)
     _by_id: dict[str, Rule] = field(default_factory=dict)
-    _next: dict[int, int] = field(default_factory=dict)
-    _open: Rule | None = None
 
-    def take(self, component: int, path: Path, event: Event) -> None:
-        """Take an event of a tool component; `path` is relative to the component."""
-        if path[:2] != ("rules", EACH):
+    def add(self, component: int, place: int, described: JsonValue) -> None:
+        """Take the rule at a place in the list of a tool component."""
+        if not isinstance(described, dict):
             return
-        field_path = path[2:]
-        if field_path == ():
-            self._start_or_end(component, event)
-        elif self._open is not None and event.kind is Kind.VALUE:
-            _fill(self._open, field_path, event.value, self.limits)
+        rule_id = scalar(described, "id")
+        rule = Rule(
+            rule_id[: self.limits.max_text_chars] if isinstance(rule_id, str) else "",
+            _level(scalar(_table(described, "defaultConfiguration"), "level")),
+            _score(scalar(_table(described, "properties"), "security-severity")),
+        )
+        self._by_place[component, place] = rule
+        self._by_id.setdefault(rule.id, rule)
+        if len(self._by_place) > self.limits.max_tracked:
+            raise MalformedError(Code.TOO_LARGE, f"there are more than {self.limits.max_tracked} rules")
 
     def find(self, reported: Reported) -> Rule | None:
         """Return the rule that a result names, None if it is not described."""
@@ -106,18 +110,6 @@ class Rules:
             rule_id = rule_id.rpartition("/")[0]
         return None
 
-    def _start_or_end(self, component: int, event: Event) -> None:
-        if event.kind is Kind.MAP:
-            self._open = Rule()
-            index = self._next.get(component, 0)
-            self._next[component] = index + 1
-            self._by_place[component, index] = self._open
-            if len(self._by_place) > self.limits.max_tracked:
-                raise MalformedError(Code.TOO_LARGE, f"there are more than {self.limits.max_tracked} rules")
-        elif event.kind is Kind.MAP_END and self._open is not None:
-            self._by_id.setdefault(self._open.id, self._open)
-            self._open = None
-
 
 def severity(reported: Reported, rule: Rule | None) -> Severity:
     """Return how severe a result is, in the light of its rule."""
@@ -129,13 +121,15 @@ def severity(reported: Reported, rule: Rule | None) -> Severity:
     return _LEVELS[reported.level or (rule.level if rule else None) or "warning"]
 
 
-def _fill(rule: Rule, path: Path, value: Scalar, limits: Limits) -> None:
-    if path == ("id",) and isinstance(value, str):
-        rule.id = value[: limits.max_text_chars]
-    elif path == ("defaultConfiguration", "level"):
-        rule.level = _level(value)
-    elif path == ("properties", "security-severity"):
-        rule.score = _score(value)
+def scalar(table: JsonObject, name: str) -> Scalar:
+    """Return a member that is no container, None for any other."""
+    value = table.get(name)
+    return None if isinstance(value, dict | list) else value
+
+
+def _table(table: JsonObject, name: str) -> JsonObject:
+    value = table.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _is_of(rule_id: str, described: str) -> bool:

@@ -22,7 +22,7 @@ TITLE = "Image digest"
 
 _NAME = r"[a-z0-9]+(?:[._:/-]+[A-Za-z0-9_.-]+)*"
 _LINE = re.compile(rf"(?:({_NAME})@)?(sha256:[0-9a-f]{{64}})")
-_BEGIN = re.compile(rf"(?:{_NAME}@)?sha256:[0-9a-f]*\Z")
+_BEGIN = re.compile(rf"(?:{_NAME}@)?sha256:[0-9a-f]+\Z")
 _LONGEST = 400
 
 

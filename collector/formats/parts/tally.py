@@ -55,6 +55,10 @@ class Tally:
             self._named += 1
             if len(self._listed) < LISTED:
                 self._listed.append(listed[: self.limits.max_text_chars])
+        self.licensed(licenses)
+
+    def licensed(self, licenses: Iterable[str]) -> None:
+        """Count the licences of one part, where they are known only behind it."""
         self._licenses.update({text[: self.limits.max_text_chars] for text in licenses})
         if len(self._licenses) > self.limits.max_tracked:
             raise MalformedError(Code.TOO_LARGE, f"there are more than {self.limits.max_tracked} licences")

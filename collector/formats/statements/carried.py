@@ -47,6 +47,8 @@ _COMMITS: frozenset[Path] = frozenset(
     }
 )
 _VEX_STATUS: Path = ("predicate", "statements", EACH, "status")
+_COMMITS_TOLD_APART = 2
+"""Of more than one, none is the source: more need not be kept."""
 _HEX = re.compile(r"(?:[0-9a-f]{2}){8,64}")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _SHA256_DIGITS = 64
@@ -146,7 +148,8 @@ class Carried:
         elif path in _BUILDERS:
             self._builders[value[:most]] = None
         elif path in _COMMITS:
-            self._commits.add(value[:most].lower())
+            if len(self._commits) < _COMMITS_TOLD_APART:
+                self._commits.add(value[:most].lower())
         elif path == _VEX_STATUS:
             self._vex[VEX_STATUSES.get(value, "otherStatus")] += 1
 

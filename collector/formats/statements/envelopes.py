@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 TITLE = "DSSE envelope"
 
 _MEMBERS = frozenset({("payload",), ("payloadType",), ("signatures",)})
+_IN_SIGNATURES = frozenset({("signatures", "[]", name) for name in ("sig", "keyid", "cert")})
 _OBJECT = "eyJ"
 """How the base64 of an object that opens with a key begins."""
 _HINT = "an envelope has payload, payloadType and signatures with sig"
@@ -29,11 +30,10 @@ _HINT = "an envelope has payload, payloadType and signatures with sig"
 
 def recognise(head: Head) -> bool:
     """Say whether the document begins as an envelope; a long payload may hide what stands behind it."""
-    return (
-        head.keys.keys() >= _MEMBERS
-        or "in-toto" in head.text("payloadType")
-        or head.text("payload").startswith(_OBJECT)
-    )
+    if head.keys.keys() >= _MEMBERS or "in-toto" in head.text("payloadType"):
+        return True
+    # A JWS (RFC 7515) has a payload, too, but its signatures are made of other members.
+    return head.text("payload").startswith(_OBJECT) and head.keys.keys() <= _MEMBERS | _IN_SIGNATURES
 
 
 def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:

@@ -43,6 +43,8 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
         if event.path == ("statements",):
             has_list = has_list or event.kind is Kind.ARRAY
         elif event.path == _STATEMENT:
+            if event.kind not in {Kind.MAP, Kind.MAP_END}:
+                raise MalformedError(Code.BAD_SYNTAX, f"/statements/{statements} is not an object", _HINT)
             statements += event.kind is Kind.MAP
         elif event.path == (*_STATEMENT, "status"):
             name = VEX_STATUSES.get(event.value) if isinstance(event.value, str) else None

@@ -105,3 +105,11 @@ def test_what_is_not_exactly_an_answer_is_none(answer: bytes) -> None:
     with pytest.raises(ChildError) as caught:
         decode(answer)
     assert caught.value.why is Why.NONSENSE
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, float("inf"), float("nan")])
+def test_numbers_that_cannot_be_written_are_an_error_about_the_file(number: float) -> None:
+    claim = dataclasses.replace(CLAIM, evidence={"total": 1, "declaredTotals": {"tests": number}})
+    with pytest.raises(MalformedError) as caught:
+        decode(encode_claim(claim))
+    assert caught.value.code is Code.BAD_SYNTAX

@@ -239,3 +239,13 @@ def test_a_report_that_would_steer_a_terminal_steers_none(report: Path, words: l
     text = run(hostile, "--level", "full", "--color", "never", *words) if not words else run(hostile, *words)
     assert all(char.isprintable() or char == "\n" for char in ESCAPE.sub("", text))
     assert text.splitlines()[0].endswith("a\\n\\x1b]0;owned\\x07.xml" + ("\x1b[0m" if "\x1b" in text else ""))
+
+
+@pytest.mark.parametrize(("tool", "name"), [("Unit Tests", "CTRF"), (" unit \u200b TESTS", "CTRF"), ("Unit", "Unit")])
+def test_no_report_calls_itself_by_a_name_that_the_configuration_gives(config: Path, tool: str, name: str) -> None:
+    forged = config.parent / "inbox" / "elsewhere.json"
+    tests = [{"name": "a", "status": "passed", "duration": 1}]
+    summary = {"tests": 1, "passed": 1, "failed": 0, "skipped": 0, "pending": 0, "other": 0, "start": 1, "stop": 2}
+    forged.write_text(json.dumps({"results": {"tool": {"name": tool}, "summary": summary, "tests": tests}}))
+    (said,) = asked(forged, "--config", config)
+    assert (said["format"], said["claim"]["name"]) == ("ctrf", name)

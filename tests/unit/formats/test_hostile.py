@@ -184,7 +184,9 @@ def test_hostile_json_is_recognised_and_gets_its_reason(key: str, name: str) -> 
     expected, value = JSON_ATTACKS[name]
     data = into_json(smallest(key)[0], value)
     assert format_of(data).key == key
-    assert try_reading(ROWS[key], data) is expected
+    # A number without end is refused as it comes in, or for its size where a value is read whole.
+    or_else = Code.TOO_LARGE if value.isdigit() else expected
+    assert try_reading(ROWS[key], data) in (expected, or_else)
 
 
 @pytest.mark.parametrize("key", JSON)

@@ -1,4 +1,4 @@
-"""The strict JSON reader: RFC 8259 in the manner of the public JSONTestSuite, a name and a reason a row."""
+"""The strict JSON reader of events: RFC 8259 by the cases of `json_cases`, paths, pointers and limits."""
 
 import io
 
@@ -7,37 +7,11 @@ import pytest
 from collector.formats.json_events import EACH, Event, Kind, json_events
 from collector.formats.limits import Limits
 from shared.errors import Code, MalformedError
+from tests.unit.formats.json_cases import ACCEPTED, REFUSED
 
 
 def read(data: bytes, limits: Limits | None = None) -> list[Event]:
     return list(json_events(io.BytesIO(data), limits or Limits()))
-
-
-ACCEPTED: dict[str, tuple[bytes, object]] = {
-    "an integer": (b"[17]", 17),
-    "a negative integer": (b"[-17]", -17),
-    "zero": (b"[0]", 0),
-    "minus zero": (b"[-0]", 0),
-    "a fraction": (b"[0.5]", 0.5),
-    "an exponent": (b"[1e5]", 100_000.0),
-    "an exponent with sign": (b"[1E+2]", 100.0),
-    "a tiny number": (b"[1e-400]", 0.0),
-    "the largest exact integer": (b"[9007199254740992]", 2**53),
-    "true": (b"[true]", True),
-    "false": (b"[false]", False),
-    "null": (b"[null]", None),
-    "an empty string": (b'[""]', ""),
-    "all short escapes": (rb'["\"\\\/\b\f\n\r\t"]', '"\\/\b\f\n\r\t'),
-    "an escaped letter": (rb'["\u00e9"]', "é"),
-    "a surrogate pair": (rb'["\ud83d\ude00"]', "😀"),
-    "an escaped backslash before u": (rb'["\\ud83d"]', "\\ud83d"),
-    "an escaped NUL": (rb'["\u0000"]', "\0"),
-    "raw utf-8": ('["é€😀"]'.encode(), "é€😀"),
-    "DEL": (b'["\x7f"]', "\x7f"),
-    "white space all around": (b" \t\r\n[ 1 ]\n", 1),
-    "a utf-8 byte-order mark": (b"\xef\xbb\xbf[1]", 1),
-    "a noncharacter": (b'["\xef\xbf\xbf"]', "\uffff"),
-}
 
 
 @pytest.mark.parametrize("name", ACCEPTED)
@@ -48,77 +22,6 @@ def test_accepts(name: str, chunk_bytes: int) -> None:
     assert [event.kind for event in events] == [Kind.ARRAY, Kind.VALUE, Kind.ARRAY_END]
     assert events[1] == Event(Kind.VALUE, (EACH,), value)  # type: ignore[arg-type]
     assert type(events[1].value) is type(value)
-
-
-REFUSED: dict[str, tuple[Code, bytes]] = {
-    "nothing": (Code.TRUNCATED, b""),
-    "only white space": (Code.TRUNCATED, b" \n"),
-    "only a byte-order mark": (Code.TRUNCATED, b"\xef\xbb\xbf"),
-    "an open array": (Code.TRUNCATED, b"[1"),
-    "an open object": (Code.TRUNCATED, b'{"a":'),
-    "an open string": (Code.TRUNCATED, b'["abc'),
-    "an open escape": (Code.TRUNCATED, b'["\\'),
-    "an open unicode escape": (Code.TRUNCATED, b'["\\u12'),
-    "an open surrogate pair": (Code.TRUNCATED, b'["\\ud83d\\ude'),
-    "an open character": (Code.TRUNCATED, b'["\xe2\x82'),
-    "an open literal": (Code.TRUNCATED, b"[tru"),
-    "an open number": (Code.TRUNCATED, b"[1."),
-    "NaN": (Code.BAD_SYNTAX, b"[NaN]"),
-    "Infinity": (Code.BAD_SYNTAX, b"[Infinity]"),
-    "minus Infinity": (Code.BAD_SYNTAX, b"[-Infinity]"),
-    "a number that is infinite as a float": (Code.BAD_SYNTAX, b"[1e999]"),
-    "an integer beyond 2^53": (Code.BAD_SYNTAX, b"[9007199254740993]"),
-    "a negative integer beyond 2^53": (Code.BAD_SYNTAX, b"[-9007199254740993]"),
-    "an integer of 30 digits": (Code.BAD_SYNTAX, b"[123456789012345678901234567890]"),
-    "a leading zero": (Code.BAD_SYNTAX, b"[01]"),
-    "a leading plus": (Code.BAD_SYNTAX, b"[+1]"),
-    "no digit before the point": (Code.BAD_SYNTAX, b"[.5]"),
-    "no digit behind the point": (Code.BAD_SYNTAX, b"[1.]"),
-    "no digit in the exponent": (Code.BAD_SYNTAX, b"[1e]"),
-    "only a minus": (Code.BAD_SYNTAX, b"[-]"),
-    "a hexadecimal number": (Code.BAD_SYNTAX, b"[0x1]"),
-    "a duplicate key": (Code.BAD_SYNTAX, b'{"a":1,"a":2}'),
-    "a duplicate key by escape": (Code.BAD_SYNTAX, rb'{"a":1,"\u0061":2}'),
-    "a duplicate key further down": (Code.BAD_SYNTAX, b'[{"b":{"a":1,"c":2,"a":3}}]'),
-    "a trailing comma in an array": (Code.BAD_SYNTAX, b"[1,]"),
-    "a trailing comma in an object": (Code.BAD_SYNTAX, b'{"a":1,}'),
-    "a missing comma": (Code.BAD_SYNTAX, b"[1 2]"),
-    "a missing colon": (Code.BAD_SYNTAX, b'{"a" 1}'),
-    "a key without quotes": (Code.BAD_SYNTAX, b"{a:1}"),
-    "a number as key": (Code.BAD_SYNTAX, b"{1:1}"),
-    "single quotes": (Code.BAD_SYNTAX, b"['a']"),
-    "crossed brackets": (Code.BAD_SYNTAX, b'[{"a":1]}'),
-    "text behind the value": (Code.BAD_SYNTAX, b"[1]x"),
-    "two values": (Code.BAD_SYNTAX, b"[1] [2]"),
-    "NUL behind the value": (Code.BAD_SYNTAX, b"[1]\0"),
-    "a comment": (Code.BAD_SYNTAX, b"[1/* x */]"),
-    "a line comment": (Code.BAD_SYNTAX, b"[1]// x\n"),
-    "a wrong literal": (Code.BAD_SYNTAX, b"[True]"),
-    "an unknown escape": (Code.BAD_SYNTAX, rb'["\x41"]'),
-    "an escape that is no hex": (Code.BAD_SYNTAX, rb'["\u12g4"]'),
-    "half of a surrogate pair, first": (Code.BAD_SYNTAX, rb'["\ud800"]'),
-    "half of a surrogate pair, second": (Code.BAD_SYNTAX, rb'["\udc00"]'),
-    "half of a surrogate pair before an escape": (Code.BAD_SYNTAX, rb'["\ud800\u0041"]'),
-    "half of a surrogate pair behind a backslash": (Code.BAD_SYNTAX, rb'["\\\ud800"]'),
-    "half of a surrogate pair in a key": (Code.BAD_SYNTAX, rb'{"\ud800":1}'),
-    "a raw tab in a string": (Code.BAD_SYNTAX, b'["a\tb"]'),
-    "a raw line feed in a string": (Code.BAD_SYNTAX, b'["a\nb"]'),
-    "NUL in a string": (Code.BAD_SYNTAX, b'["abc\0"]'),
-    "a form feed as white space": (Code.BAD_SYNTAX, b"\x0c[1]"),
-    "a vertical tab as white space": (Code.BAD_SYNTAX, b"[1,\x0b2]"),
-    "a no-break space as white space": (Code.BAD_SYNTAX, b"[1,\xc2\xa02]"),
-    "bytes that are not utf-8": (Code.BAD_ENCODING, b'["ab\xff"]'),
-    "overlong utf-8": (Code.BAD_ENCODING, b'["ab\xc0\xaf"]'),
-    "a surrogate in utf-8": (Code.BAD_ENCODING, b'["ab\xed\xa0\x80"]'),
-    "beyond unicode": (Code.BAD_ENCODING, b'["ab\xf4\x90\x80\x80"]'),
-    "latin-1": (Code.BAD_ENCODING, '["café!"]'.encode("latin-1")),
-    "utf-16 with byte-order mark": (Code.BAD_ENCODING, "[1]".encode("utf-16")),
-    "utf-16 without byte-order mark": (Code.BAD_ENCODING, "[1]".encode("utf-16-be")),
-    "utf-32": (Code.BAD_ENCODING, "[1]".encode("utf-32")),
-    "101 arrays": (Code.TOO_DEEP, b"[" * 101 + b"]" * 101),
-    "101 containers of both kinds": (Code.TOO_DEEP, b'[{"a":' * 51 + b"1" + b"}]" * 51),
-    "a hundred thousand open arrays": (Code.TOO_DEEP, b"[" * 100_000),
-}
 
 
 @pytest.mark.parametrize("name", REFUSED)

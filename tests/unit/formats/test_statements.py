@@ -141,3 +141,26 @@ def test_what_stands_in_base64_is_found_in_either_alphabet_and_any_length() -> N
         for encode in (base64.b64encode, base64.urlsafe_b64encode):
             for spelling in (encode(text.encode()).decode(), encode(text.encode()).decode().rstrip("=")):
                 assert text in list(unwrapped(f'{{"k":"{spelling}"}}'))
+
+
+def test_what_stands_in_base64_of_json_is_found_without_its_escapes() -> None:
+    document = base64.b64encode(rb'{"url":"https:\/\/u:pw@h","token":"\u0067hp_x","text":"a\nb"}').decode()
+    assert '{"url":"https://u:pw@h","token":"ghp_x","text":"a b"}' in list(unwrapped(document))
+
+
+def test_an_openvex_statement_that_is_no_object_is_refused() -> None:
+    data = {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [7, {"status": "fixed"}]}
+    with pytest.raises(MalformedError, match="/statements/0 is not an object"):
+        claim_of(spelled(data))
+
+
+def test_of_more_than_one_commit_none_is_the_source_however_many_they_are() -> None:
+    commits = [{"digest": {"gitCommit": f"{number:040x}"}} for number in range(5)]
+    claim = claim_of(spelled(statement(predicate={"buildDefinition": {"resolvedDependencies": commits}})))
+    assert "sourceCommit" not in claim.evidence
+
+
+def test_a_document_with_a_secret_stays_for_that_one_reason() -> None:
+    claim = claim_of(spelled(statement(predicate={"by": "hunter123456"})))
+    _, cuts = disclose(claim, Level.FULL, RULES)
+    assert [(cut.why, cut.kind) for cut in cuts if cut.field == "evidence.document"] == [(Why.SECRET, "planted")]

@@ -237,3 +237,10 @@ def test_parts_are_listed_by_package_url_else_by_name_and_version() -> None:
         "licenses": {"MIT": 2},
     }
     assert claim.subjects == (("p", "ab" * 32),)
+
+
+@pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan")])
+def test_a_duration_that_no_run_can_have_is_left_out(seconds: float) -> None:
+    tally = Run(Limits())
+    tally.case("a", "1", PASSED, seconds=seconds)
+    assert "durationSeconds" not in tally.claim("T").evidence

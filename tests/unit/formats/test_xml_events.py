@@ -23,8 +23,8 @@ def reason(data: bytes, limits: Limits = SMALL) -> Code:
 
 def test_elements_come_in_document_order_with_local_names_and_depths() -> None:
     assert read(b'<a xmlns="u" xmlns:p="v" x="1"><p:b p:y="2"/></a>') == [
-        Start("a", {"x": "1"}, 1),
-        Start("b", {"y": "2"}, 2),
+        Start("a", {"x": "1"}, 1, "u"),
+        Start("b", {"y": "2"}, 2, "v"),
         End("b", "", 2),
         End("a", "", 1),
     ]

@@ -27,6 +27,7 @@ PLACES = (
     "<{}>",
 )
 NONE = Rules((), lambda _: ())
+NONE_BUT_OURS = Rules(PATTERNS, lambda _: ())
 
 
 def put(secret: Planted, place: str) -> str:
@@ -69,6 +70,12 @@ def test_a_found_value_is_masked_at_every_place_where_it_stands() -> None:
 
 def test_the_rest_of_a_word_of_which_a_rule_knows_the_beginning_is_masked_too() -> None:
     assert redact("x abc123defghi y", scanning(Hit("short", "abc123")))[0] == "x [secret:short] y"
+
+
+def test_a_word_that_is_longer_than_rules_need_is_masked_to_its_end() -> None:
+    long = "Zq9" + base64.b64encode(random.Random(3).randbytes(1_500)).decode()  # noqa: S311 - the same each time
+    assert redact(f"x secret_key={long} y", NONE_BUT_OURS)[0] == "x secret_key=[secret:shared-key] y"
+    assert redact(f"x {long} y", scanning(Hit("long", long[:299])))[0] == "x [secret:long] y"
 
 
 def test_spans_that_overlap_are_one_and_called_by_what_says_more() -> None:
@@ -182,6 +189,7 @@ HOSTILE: dict[str, Callable[[int], str]] = {
     "addresses": lambda size: "https://a:b@" * (size // 12),
     "assignments": lambda size: "password=token=key: " * (size // 20),
     "many secrets": lambda size: "key=Ab1Cd2Ef3Gh4Ij5 " * (size // 20),
+    "long values": lambda size: ('"publicKey":"' + base64.b64encode(random.Random(2).randbytes(size)).decode())[:size],  # noqa: S311
     "marks": lambda size: "[secret:a] [secret:" * (size // 19),
 }
 
@@ -195,4 +203,4 @@ def test_a_megabyte_of_hostile_text_takes_seconds_at_most(make: Callable[[int], 
 
 def test_our_patterns_alone_find_our_tokens() -> None:
     for secret in (one for one in ALL if one.kind in {"api_key", "gate", "invitation", "collector_access"}):
-        assert redact(secret.text, Rules(PATTERNS, lambda _: ()))[1][0].startswith("carnet-")
+        assert redact(secret.text, NONE_BUT_OURS)[1][0].startswith("carnet-")
