@@ -32,7 +32,10 @@ class Severity(StrEnum):
     @property
     def rank(self) -> int:
         """0 for the worst; grows as it gets milder."""
-        return tuple(Severity).index(self)
+        return _RANKS[self.value]
+
+
+_RANKS = {level.value: rank for rank, level in enumerate(Severity)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 Many at a time is a guess: how one member ends and the next begins tells where the last whole one ends. It is right if
 what stands before is read as members, since JSON is read in one way only. Written by one tool, the members of a
 container are alike: the same closing brackets, white space and first key.
-All is read as leniently as by `scan_leniently`.
+One by one they are read as leniently as by `scan_leniently`.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from pydantic_core import from_json
-
-from collector.formats.json_quick import NO_VALUE, scan_leniently
+from collector.formats.json_quick import NO_VALUE, scan_leniently, strict_members
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shared.encoding import JsonObject, JsonValue
 
 _COMMA = re.compile(r"[ \t\r\n]*,[ \t\r\n]*")
@@ -33,22 +29,23 @@ class Batch(NamedTuple):
     """Some members, where the last of them ends, and where the next one stands: the same if no comma follows.
 
     `is_cut` says that a member follows that is not whole; `key` is its key and `value_at` where its value stands, where
-    these can be read.
+    these can be read. `is_strict` says that the members were read strictly.
     """
 
     members: list[JsonValue] | JsonObject
     end: int
     at: int
     is_cut: bool = False
+    is_strict: bool = False
     key: str | None = None
     value_at: int = 0
 
 
-def items(text: str, start: int, stops: Callable[[int], bool] | None) -> Batch:
-    """Read the items of an array from one that begins at `start`, up to a value for whose place `stops` is true."""
+def items(text: str, start: int, unclosed: frozenset[int]) -> Batch:
+    """Read the items of an array from one that begins at `start`, up to one of which is known that it is not whole."""
     values: list[JsonValue] = []
     at = end = start
-    while stops is None or not stops(at):
+    while not (unclosed and at in unclosed):
         found = read_value(text, at)
         if found is None:
             return Batch(values, end, at, is_cut=True, value_at=at)
@@ -59,8 +56,8 @@ def items(text: str, start: int, stops: Callable[[int], bool] | None) -> Batch:
     return Batch(values, end, at, value_at=at)
 
 
-def members(text: str, start: int, stops: Callable[[str, int], bool] | None) -> Batch:
-    """Read the members of an object from one that begins at `start`, up to one for which `stops` is true.
+def members(text: str, start: int, unclosed: frozenset[int]) -> Batch:
+    """Read the members of an object from one that begins at `start`, up to one of which is known that it is not whole.
 
     Of a key that stands twice the second is not read.
     """
@@ -70,7 +67,7 @@ def members(text: str, start: int, stops: Callable[[str, int], bool] | None) -> 
         key, value_at = _read_key(text, at)
         if key is None:
             return Batch(values, end, at, is_cut=True)
-        if key in values or (stops is not None and stops(key, value_at)):
+        if key in values or (unclosed and value_at in unclosed):
             return Batch(values, end, at, key=key, value_at=value_at)
         found = read_value(text, value_at)
         if found is None:
@@ -80,18 +77,17 @@ def members(text: str, start: int, stops: Callable[[str, int], bool] | None) -> 
             return Batch(values, end, at)
 
 
-def run(text: str, start: int, mark: str, *, is_array: bool) -> Batch | None:
-    """Read the members from `start` to the last place that looks like `mark`; None where there is none.
+def run(text: str, start: int, mark: str, levels: int, *, is_array: bool) -> Batch | None:
+    """Read the members from `start` to the last place that looks like `mark`, strictly as `strict_members` does.
 
-    Raises `ValueError` where these are no members.
+    Returns an empty batch where there is no such place, None where these are no members.
     """
     at = text.rfind(mark, start)
     if at < 0:
-        return None
+        return Batch([], start, start)
     end = at + mark.index(",")
-    inside = text[start:end]
-    read: list[JsonValue] | JsonObject = from_json(f"[{inside}]" if is_array else f"{{{inside}}}", cache_strings="keys")
-    return Batch(read, end, end) if read else None
+    read = strict_members(text[start:end], levels, is_array=is_array)
+    return None if read is None else Batch(read, end, end, is_strict=True)
 
 
 def border(text: str, end: int, start: int) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collector.formats.limits import Limits
     from shared.encoding import JsonObject, JsonValue
 
+_VALUE_BYTES = 64
+
 
 class State(Enum):
     """What was read last in an open container: nothing, a comma, a member; as JSON, of an array and of an object."""
@@ -32,7 +34,7 @@ class OpenFrame(Frame):
     """An open container: its name, its step on the way, what was read of it, and what is kept where it is wanted.
 
     `built` is what is kept of a wanted value that is read by its parts, `fields` what is wanted of it; `item` is the
-    frame of the whole value that it belongs to, and `size` how many bytes of JSON were kept of that. `mark` is what it
+    frame of the whole value that it belongs to, and `size` about how many bytes are kept of that. `mark` is what it
     looks like between two members, "" where that is not known, None where that does not tell.
     """
 
@@ -48,7 +50,7 @@ class OpenFrame(Frame):
         self.built: list[JsonValue] | JsonObject | None = None
         self.item: OpenFrame | None = None
         self.size = 0
-        self.mark: str | None = None if node is not None and node.leads_on else ""
+        self.mark: str | None = ""
 
     @property
     def is_array(self) -> bool:
@@ -71,9 +73,12 @@ class OpenFrame(Frame):
         return self.fields.step(EACH if self.is_array else key)
 
     def keep(self, key: str | int, value: JsonValue) -> None:
-        """Put a member into what is built, and count what it takes."""
+        """Put a member into what is built, and count about what memory it takes."""
         if self.item is not None:
-            self.item.size += len(to_json(value))
+            written = to_json(value)
+            self.item.size += len(written) + _VALUE_BYTES * (
+                1 + sum(written.count(sign) for sign in (b",", b"[", b"{"))
+            )
         if isinstance(self.built, list):
             self.built.append(value)
         elif isinstance(self.built, dict):

@@ -27,27 +27,19 @@ class Node:
     """One step on the paths: where it is, the steps behind it, and whether a value is wanted here.
 
     `fields` are the paths below a wanted value that are wanted of it, by themselves or with all below (`whole`).
+    `is_way` says that no value is wanted here, but some are further down.
     """
 
     path: Path = ()
     steps: dict[str | int, Node] = field(default_factory=dict)
     fields: Node | None = None
     whole: bool = False
-
-    @property
-    def is_way(self) -> bool:
-        """Whether no value is wanted here, but some are further down."""
-        return self.fields is None and bool(self.steps)
+    is_way: bool = False
 
     def step(self, key: str | int) -> Node | None:
         """Return the step to a member or to the items (`EACH`), None where nothing is wanted there."""
         found = self.steps.get(key)
         return found if found is not None or key == EACH else self.steps.get(ANY)
-
-    @property
-    def leads_on(self) -> bool:
-        """Whether a step from here is on the way to others."""
-        return any(step.is_way for step in self.steps.values())
 
     def takes(self, *, is_array: bool) -> bool:
         """Say whether an array, or an object, can stand on the way here."""
@@ -57,6 +49,7 @@ class Node:
         """Return the step at the end of a path from here; makes what is missing of it."""
         node = self
         for length, part in enumerate(path, 1):
+            node.is_way = node.fields is None
             node = node.steps.setdefault(part, Node((*self.path, *path[:length])))
         return node
 
@@ -65,7 +58,8 @@ def tree(places: Places) -> Node:
     """Make the tree of places and what is wanted of each: paths below it, or `ALL`."""
     root = Node()
     for place, wanted in places.items():
-        fields = root.add(place).fields = Node()
+        node, fields = root.add(place), Node()
+        node.fields, node.is_way = fields, False
         for path in wanted:
             fields.add(path).whole = True
     return root

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from collector.formats.json_events import EACH
+from collector.formats.json_events import EACH, Event, Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from collector.formats.json_events import Path, Scalar
     from shared.encoding import JsonValue
 
@@ -31,3 +33,19 @@ def text_at(value: JsonValue, *path: str | int) -> str | None:
     """Return the first value at a path that is no container, if that is a text, else None."""
     found = scalar_at(value, *path)
     return found if isinstance(found, str) else None
+
+
+def events_of(path: Path, value: JsonValue, levels: int) -> Iterator[Event]:
+    """Give a value that stands at a path as `json_events` does, of containers deeper than `levels` no members."""
+    if not isinstance(value, dict | list):
+        yield Event(Kind.VALUE, path, value)
+    elif isinstance(value, dict):
+        yield Event(Kind.MAP, path, None)
+        for key, member in value.items() if levels else ():
+            yield from events_of((*path, key), member, levels - 1)
+        yield Event(Kind.MAP_END, path, None)
+    else:
+        yield Event(Kind.ARRAY, path, None)
+        for item in value if levels else ():
+            yield from events_of((*path, EACH), item, levels - 1)
+        yield Event(Kind.ARRAY_END, path, None)

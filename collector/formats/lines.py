@@ -27,25 +27,45 @@ def text_lines(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, str]]:
     """
     is_blank = True
     number = 0
-    while raw := stream.readline(limits.max_token_bytes + 1):
-        number += 1
-        if number > limits.max_events:
+    for block in _blocks(stream, limits):
+        text = _decoded(block if number else block.removeprefix(codecs.BOM_UTF8), number)
+        lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
+        if number + len(lines) > limits.max_events:
             raise MalformedError(Code.TOO_LARGE, f"there are more than {limits.max_events} lines")
-        if len(raw) > limits.max_token_bytes:
-            raise MalformedError(Code.TOO_LARGE, f"line {number}: longer than {limits.max_token_bytes} bytes")
-        text = _decoded(raw if number > 1 else raw.removeprefix(codecs.BOM_UTF8), number)
         is_blank = is_blank and not text.strip()
-        yield number, text.removesuffix("\n").removesuffix("\r")
+        yield from enumerate(lines, number + 1)
+        number += len(lines)
     if is_blank:
         raise MalformedError(Code.TRUNCATED, "the file is empty", "let the tool that writes it finish")
 
 
-def _decoded(raw: bytes, number: int) -> str:
-    if b"\0" in raw:
-        raise MalformedError(Code.BAD_ENCODING, f"line {number}: a NUL byte; UTF-16, or no text at all", _HINT)
+def _blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes]:
+    """Yield the stream in blocks of whole lines, each about a chunk long, or a line where that is longer."""
+    rest: list[bytes] = []
+    number = 1
+    while chunk := stream.read(min(limits.chunk_bytes, limits.max_token_bytes)):
+        end = chunk.rfind(b"\n") + 1
+        long = sum(map(len, rest)) + (chunk.find(b"\n") if end else len(chunk))
+        if long > limits.max_token_bytes:
+            raise MalformedError(Code.TOO_LARGE, f"line {number}: longer than {limits.max_token_bytes} bytes")
+        rest.append(chunk[:end] if end else chunk)
+        if end:
+            block = b"".join(rest)
+            number += block.count(b"\n")
+            yield block
+            rest = [chunk[end:]]
+    if block := b"".join(rest):
+        yield block.removesuffix(b"\r")
+
+
+def _decoded(block: bytes, number: int) -> str:
+    """Decode some lines that come behind line `number`."""
+    if b"\0" in block:
+        line = number + 1 + block.count(b"\n", 0, block.index(b"\0"))
+        raise MalformedError(Code.BAD_ENCODING, f"line {line}: a NUL byte; UTF-16, or no text at all", _HINT)
     try:
-        return raw.decode()
+        return block.decode()
     except UnicodeDecodeError as error:
-        raise MalformedError(
-            Code.BAD_ENCODING, f"line {number}: not UTF-8 at byte {error.start} of the line", _HINT
-        ) from None
+        line = number + 1 + block.count(b"\n", 0, error.start)
+        at = error.start - block.rfind(b"\n", 0, error.start) - 1
+        raise MalformedError(Code.BAD_ENCODING, f"line {line}: not UTF-8 at byte {at} of the line", _HINT) from None

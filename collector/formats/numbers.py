@@ -7,6 +7,7 @@ import re
 
 _COUNT = re.compile(r"\d{1,15}(?:\.0+)?", re.ASCII)
 _GROUPED = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?", re.ASCII)
+_SHORT = 15
 _DECIMAL = re.compile(r"\d{1,15}(?:[.,]\d{0,30})?(?:[eE][+-]?\d{1,3})?|\.\d{1,30}", re.ASCII)
 
 
@@ -18,6 +19,11 @@ def count(text: str | None) -> int | None:
 
 def seconds(text: str | None) -> float | None:
     """Read a duration or another number that is not negative: `0.5`, `1,234.5`, `0,5`, `4.5e-05`."""
+    if text and len(text) <= _SHORT and not text.strip("0123456789."):  # as most are written
+        try:
+            return float(text)
+        except ValueError:
+            return None
     plain = _ungrouped(text)
     if not _DECIMAL.fullmatch(plain):
         return None

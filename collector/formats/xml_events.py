@@ -11,8 +11,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import re
-from collections import deque
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, NoReturn, Protocol
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser, ParseError
@@ -53,49 +52,14 @@ class End(NamedTuple):
     depth: int
 
 
-class _Target:
-    """Collects what expat reports; `busy` says that it reported anything at all since it was last cleared."""
+class Handler(Protocol):
+    """Is told of the elements of a document as they come, with what `Start` and `End` hold."""
 
-    def __init__(self, limits: Limits, text_of: frozenset[str], text_chars: int) -> None:
-        self.events: deque[Start | End] = deque()
-        self.busy = False
-        self._limits = limits
-        self._text_of = text_of
-        self._text_chars = text_chars
-        self._open: list[str] = []
-        self._texts: list[str] = []
-        self._count = 0
+    def start(self, name: str, attributes: Mapping[str, str], depth: int, namespace: str) -> object:
+        """Take the start of an element; may raise `MalformedError`."""
 
-    def start(self, tag: str, attributes: dict[str, str]) -> None:
-        self.busy = True
-        self._count += 1
-        namespace, _, name = tag.rpartition("}")
-        self._open.append(name)
-        self._texts.append("")
-        if len(self._open) > self._limits.max_depth:
-            raise MalformedError(Code.TOO_DEEP, f"elements are nested deeper than {self._limits.max_depth}")
-        if self._count > self._limits.max_events:
-            raise MalformedError(Code.TOO_LARGE, f"there are more than {self._limits.max_events} elements")
-        if "}" in "".join(attributes):
-            attributes = {_local(key): value for key, value in attributes.items()}
-        self.events.append(Start(name, attributes, len(self._open), namespace[1:]))
-
-    def end(self, _tag: str) -> None:
-        self.busy = True
-        depth = len(self._open)
-        self.events.append(End(self._open.pop(), self._texts.pop(), depth))
-
-    def data(self, text: str) -> None:
-        self.busy = True
-        if self._open and self._open[-1] in self._text_of:
-            room = self._text_chars - len(self._texts[-1])
-            self._texts[-1] += text[:room]
-
-    def comment(self, _text: str) -> None:
-        self.busy = True
-
-    def pi(self, _target: str, _data: str | None = None) -> None:
-        self.busy = True
+    def end(self, name: str, text: str, depth: int) -> object:
+        """Take the end of an element; may raise `MalformedError`."""
 
 
 def xml_events(
@@ -108,25 +72,118 @@ def xml_events(
     Raises `MalformedError` with `truncated`, `bad_encoding`, `bad_syntax`, `entity`, `too_deep` or
     `too_large`; what was yielded before that belongs to a document that is none.
     """
-    target = _Target(limits, text_of, limits.max_text_chars if text_chars is None else text_chars)
-    parser = DefusedXMLParser(target=target, forbid_dtd=False, forbid_entities=True, forbid_external=True)
+    collected = _Collected()
+    for _ in _parsed(stream, collected, limits, text_of, text_chars):
+        yield from collected.events
+        collected.events.clear()
+
+
+def read_xml(
+    stream: BinaryIO,
+    handler: Handler,
+    limits: Limits,
+    text_of: frozenset[str] = frozenset(),
+    text_chars: int | None = None,
+) -> None:
+    """Read as `xml_events` does, and tell a handler; for the formats whose files are largest."""
+    for _ in _parsed(stream, handler, limits, text_of, text_chars):
+        pass
+
+
+class _Collected:
+    """Keeps events until they are fetched."""
+
+    def __init__(self) -> None:
+        self.events: list[Start | End] = []
+
+    def start(self, name: str, attributes: Mapping[str, str], depth: int, namespace: str) -> None:
+        self.events.append(Start(name, attributes, depth, namespace))
+
+    def end(self, name: str, text: str, depth: int) -> None:
+        self.events.append(End(name, text, depth))
+
+
+def _parsed(
+    stream: BinaryIO, handler: Handler, limits: Limits, text_of: frozenset[str], text_chars: int | None
+) -> Iterator[None]:
+    """Read a stream chunk by chunk; the handler has been told of each when this yields."""
+    parser: Any = DefusedXMLParser(target=object(), forbid_dtd=False, forbid_entities=True, forbid_external=True)
+    expat = parser.parser
+    _tell(expat, handler, limits, text_of, limits.max_text_chars if text_chars is None else text_chars)
     window = encoding = b""
-    silent = 0
+    size = 0
     while chunk := stream.read(limits.chunk_bytes):
         encoding = encoding or _encoding(chunk)
-        # What the parser has not digested yet is kept: it may put a token off until more of it came, or until the end.
-        window = (window[-_LONGEST_CHARACTER:] if target.busy else window) + chunk
-        target.busy = False
+        size += len(chunk)
+        window += chunk
         with _translated(window, encoding, at_end=False):
             parser.feed(chunk)
-        silent = 0 if target.busy else silent + len(chunk)
-        if silent > limits.max_token_bytes:
+        # The parser may put a token off until more of it came, or until the end; from where it began is kept.
+        undigested = size - max(0, expat.CurrentByteIndex)
+        if undigested - len(chunk) > limits.max_token_bytes:
             raise MalformedError(Code.TOO_LARGE, f"one tag is larger than {limits.max_token_bytes} bytes")
-        while target.events:
-            yield target.events.popleft()
+        window = window[-undigested - _LONGEST_CHARACTER :]
+        yield
     with _translated(window, encoding, at_end=True):
         parser.close()
-    yield from target.events
+    yield
+
+
+def _tell(
+    expat: Any,  # noqa: ANN401 - expat's parsers have no type
+    handler: Handler,
+    limits: Limits,
+    text_of: frozenset[str],
+    text_chars: int,
+) -> None:
+    """Let expat tell a handler of elements, with as few calls as can be: no text but where it is wanted."""
+    max_depth, max_count = limits.max_depth, limits.max_events
+    start_of, end_of = handler.start, handler.end
+    depth = count = 0
+    texts: list[str | None] = []  # of the outermost element with text that is open, and of those in it
+
+    def start(tag: str, attributes: dict[str, str]) -> None:
+        nonlocal depth, count
+        depth += 1
+        count += 1
+        if depth > max_depth:
+            raise MalformedError(Code.TOO_DEEP, f"elements are nested deeper than {max_depth}")
+        if count > max_count:
+            raise MalformedError(Code.TOO_LARGE, f"there are more than {max_count} elements")
+        namespace = ""
+        if "}" in tag:
+            namespace, _, tag = tag.rpartition("}")
+        if "}" in "".join(attributes):
+            attributes = {_local(key): value for key, value in attributes.items()}
+        if texts or tag in text_of:
+            texts.append("" if tag in text_of else None)
+            listen()
+        start_of(tag, attributes, depth, namespace)
+
+    def end(tag: str) -> None:
+        nonlocal depth
+        text = None
+        if texts:
+            text = texts.pop()
+            listen()
+        depth -= 1
+        end_of(_local(tag) if "}" in tag else tag, text or "", depth + 1)
+
+    def listen() -> None:
+        expat.CharacterDataHandler = data if texts and texts[-1] is not None else None
+
+    def data(text: str) -> None:
+        kept = texts[-1] or ""
+        texts[-1] = kept + text[: text_chars - len(kept)]
+
+    expat.ordered_attributes, expat.specified_attributes, expat.buffer_text = False, True, True
+    expat.StartElementHandler, expat.EndElementHandler = start, end
+    expat.CharacterDataHandler = expat.DefaultHandlerExpand = None
+    expat.SkippedEntityHandler = _refuse_entity
+
+
+def _refuse_entity(_name: str, _is_parameter: bool) -> NoReturn:  # noqa: FBT001 - expat's signature
+    raise _entity("an entity is used that nothing in the file declares")
 
 
 @contextlib.contextmanager

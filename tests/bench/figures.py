@@ -12,7 +12,7 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: files, batches, entries; waits in seconds."""
+    """How much is measured: files, batches, entries, megabytes of one report; waits in seconds."""
 
     intake_files: int
     batches: int
@@ -21,6 +21,7 @@ class Sizes:
     tree_files: int
     scan_seconds: int
     scans: int
+    report_megabytes: int
 
 
 FULL = Sizes(
@@ -31,6 +32,7 @@ FULL = Sizes(
     tree_files=100_000,
     scan_seconds=60,
     scans=2,
+    report_megabytes=60,
 )
 QUICK = Sizes(
     intake_files=1_000,
@@ -40,6 +42,7 @@ QUICK = Sizes(
     tree_files=20_000,
     scan_seconds=10,
     scans=2,
+    report_megabytes=30,
 )
 
 

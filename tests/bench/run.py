@@ -10,7 +10,7 @@ import sys
 
 from rich.console import Console
 
-from tests.bench import idle, ingest, intake, latency, memory
+from tests.bench import formats, idle, ingest, intake, latency, memory
 from tests.bench.figures import FULL, QUICK, Figure, show
 
 MEASURES = {
@@ -19,6 +19,7 @@ MEASURES = {
     "latency": latency.measure,
     "memory": memory.measure,
     "idle": idle.measure,
+    "formats": formats.measure,
 }
 
 

@@ -9,21 +9,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from collector.formats.coverage.summaries import Summary
+from collector.formats.coverage.summaries import summary
 from collector.formats.coverage.tally import Tally
-from collector.formats.json_events import Kind, json_events
+from collector.formats.json_events import Kind
+from collector.formats.json_items import json_items
+from collector.formats.json_places import ALL, ANY
 from collector.formats.times import moment
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
     from collector.formats.claim import Claim, Thresholds
+    from collector.formats.coverage.summaries import Names
+    from collector.formats.coverage.tally import Sums
     from collector.formats.head import Head
+    from collector.formats.json_events import Path
+    from collector.formats.json_places import Places
     from collector.formats.limits import Limits
+    from shared.encoding import JsonValue
 
 TITLE = "coverage.py"
 
-_NAMES = ("covered_lines", "num_statements", "covered_branches", "num_branches")
-_FILE, _VALUE, _TOTAL = len(("files", "name")), len(("files", "name", "summary", "value")), len(("totals", "value"))
+_NAMES: Names = (("covered_lines",), ("num_statements",), ("covered_branches",), ("num_branches",))
+_FILE: Path = ("files", ANY)
+_TOTALS: Path = ("totals",)
+_PLACES: Places = {
+    _FILE: tuple(("summary", *name) for name in _NAMES),
+    _TOTALS: _NAMES,
+    ("meta", "version"): ALL,
+    ("meta", "timestamp"): ALL,
+}
 
 
 def recognise(head: Head) -> bool:
@@ -34,33 +48,31 @@ def recognise(head: Head) -> bool:
 def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     """Add up the files of a report; raises `MalformedError` where it is no whole one, or a file has no summary."""
     tally = Tally(limits, tool=TITLE)
-    summary, totals = Summary(_NAMES), Summary(_NAMES)
     has_files = False
-    for event in json_events(stream, limits):
-        path, kind = event.path, event.kind
-        if path == ("files",):
-            has_files = has_files or kind is Kind.MAP
-        elif path[:1] == ("files",) and len(path) == _FILE:
-            if kind is Kind.MAP_END:
-                sums = summary.sums()
-                if sums is None:
-                    raise _refusal("a file has no summary of its lines that can be")
-                tally.summed(str(path[1]), sums)
-            elif kind is not Kind.MAP:
-                raise _refusal("a file is no object")
-            summary = Summary(_NAMES)
-        elif path[:1] == ("files",) and len(path) == _VALUE and path[2] == "summary":
-            summary.take(str(path[3]), event.value)
-        elif path[:1] == ("totals",) and len(path) == _TOTAL:
-            totals.take(str(path[1]), event.value)
-        elif path == ("meta", "version") and isinstance(event.value, str):
-            tally.tool_version = event.value[: limits.max_text_chars]
+    for piece in json_items(stream, limits, _PLACES):
+        path, value = piece.path, piece.value
+        if path == _FILE:
+            tally.summed(str(piece.name), _sums(value))
+        elif path == _FILE[:1]:
+            has_files = has_files or piece.kind is Kind.MAP
+        elif path == _TOTALS:
+            tally.declared = summary(_NAMES, value)
+        elif path == ("meta", "version") and isinstance(value, str):
+            tally.tool_version = value[: limits.max_text_chars]
         elif path == ("meta", "timestamp"):
-            tally.reported_at = moment(event.value)
+            tally.reported_at = moment(value)
     if not has_files:
         raise _refusal("there are no files in it")
-    tally.declared = totals.sums()
     return tally.claim(TITLE, thresholds)
+
+
+def _sums(file: JsonValue) -> Sums:
+    if not isinstance(file, dict):
+        raise _refusal("a file is no object")
+    sums = summary(_NAMES, file.get("summary"))
+    if sums is None:
+        raise _refusal("a file has no summary of its lines that can be")
+    return sums
 
 
 def _refusal(detail: str) -> MalformedError:

@@ -1,32 +1,32 @@
-"""The summary that a JSON report gives of each file and of all: numbers of lines and branches, by name."""
+"""The summary that a JSON report gives of a file or of all: numbers of lines and branches, by name."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collector.formats.coverage.tally import Sums
+from collector.formats.json_values import scalar_at
 from collector.formats.numbers import count
 
 if TYPE_CHECKING:
-    from collector.formats.json_events import Scalar
+    from collector.formats.json_events import Path
+    from shared.encoding import JsonValue
+
+    Names = tuple[Path, Path, Path, Path]
+    """Where lines covered and all stand, branches covered and all."""
 
 
-@dataclass(slots=True)
-class Summary:
-    """The numbers of one summary; `names` are those of lines covered and all, branches covered and all."""
+def summary(names: Names, value: JsonValue) -> Sums | None:
+    """Give lines and branches, None if it does not say both numbers of the lines, or numbers that cannot be.
 
-    names: tuple[str, str, str, str]
-    _numbers: dict[str, int] = field(default_factory=dict)
+    What is no whole number counts as not said.
+    """
+    covered, total, branches_covered, branches = (_number(value, name) for name in names)
+    if covered is None or total is None or covered > total:
+        return None
+    return Sums(covered, total, min(branches_covered or 0, branches or 0), branches or 0)
 
-    def take(self, name: str, value: Scalar) -> None:
-        """Take one value of it; what is no whole number counts as not said."""
-        if name in self.names and not isinstance(value, str) and (number := count(str(value))) is not None:
-            self._numbers[name] = number
 
-    def sums(self) -> Sums | None:
-        """Give lines and branches, None if it does not say both numbers of the lines, or numbers that cannot be."""
-        covered, total, branches_covered, branches = (self._numbers.get(name) for name in self.names)
-        if covered is None or total is None or covered > total:
-            return None
-        return Sums(covered, total, min(branches_covered or 0, branches or 0), branches or 0)
+def _number(value: JsonValue, name: Path) -> int | None:
+    said = scalar_at(value, *name)
+    return None if isinstance(said, str) else count(str(said))

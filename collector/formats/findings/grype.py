@@ -66,8 +66,8 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
                 event.text(*_ID),
                 severity_of_word(event.first(*_SEVERITY)),
                 fixable=event.first(*_STATE) == "fixed" or bool(event.text(*_FIXED_IN)),
-                path=event.text(*_PLACE),
-                message=f"{event.text(*_NAME)} {event.text(*_VERSION)}".strip(),
+                path=event.text(*_PLACE) if tally.is_listing else None,
+                message=f"{event.text(*_NAME)} {event.text(*_VERSION)}".strip() if tally.is_listing else None,
             )
     return tally.claim(TITLE, thresholds)
 

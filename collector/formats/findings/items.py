@@ -7,25 +7,26 @@ a list or an object is an empty one.
 
 from __future__ import annotations
 
-from collections import Counter, deque
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from collector.formats.findings.tally import MESSAGE_CHARS
-from collector.formats.json_events import EACH, Event, Kind, json_events
+from collector.formats.json_events import EACH, Event, Kind
+from collector.formats.json_items import json_items
+from collector.formats.json_places import ALL
+from collector.formats.json_values import events_of, scalar_at, values_at
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from collector.formats.json_events import Path, Scalar
     from collector.formats.limits import Limits
+    from shared.encoding import JsonObject, JsonValue
 
     Places = Mapping[Path, frozenset[Path]]
 
 _KEPT_VALUES = 100
 _HINT = "make the report again with the scanner's own JSON output"
-_NAMES = {Kind.MAP: "an object", Kind.ARRAY: "an array"}
-_ENDS = frozenset({Kind.MAP_END, Kind.ARRAY_END})
 
 
 class Item(NamedTuple):
@@ -35,13 +36,30 @@ class Item(NamedTuple):
     """
 
     place: Path
-    values: Mapping[Path, list[Scalar]]
-    numbers: Mapping[Path, int]
+    asked: frozenset[Path]
+    fields: JsonObject
+
+    @property
+    def values(self) -> Mapping[Path, list[Scalar]]:
+        """The first scalars at each path where anything stands."""
+        return {
+            path: [_cut(value) for value in found if not isinstance(value, dict | list)][:_KEPT_VALUES]
+            for path, found in self._found()
+        }
+
+    @property
+    def numbers(self) -> Mapping[Path, int]:
+        """How many values stand at each path where anything does."""
+        return {path: len(found) for path, found in self._found()}
 
     def first(self, *path: str | int) -> Scalar:
         """Return the first scalar at that path, None if there is none."""
-        found = self.values.get(path)
-        return found[0] if found else None
+        if path not in self.asked:
+            return None
+        if len(path) > 1:
+            return _cut(scalar_at(self.fields, *path))
+        value = self.fields.get(str(path[0]))
+        return None if isinstance(value, dict | list) else _cut(value)
 
     def text(self, *path: str | int) -> str:
         """Return the first scalar at that path if it is a text, else ""."""
@@ -57,67 +75,55 @@ class Item(NamedTuple):
         """Return the texts at these keys of the object with a blank between them."""
         return " ".join(text for text in map(self.text, names) if text)
 
+    def _found(self) -> Iterator[tuple[Path, list[JsonValue]]]:
+        for path in self.asked:
+            if found := values_at(self.fields, path):
+                yield path, found
+
+
+def _cut(value: Scalar) -> Scalar:
+    return value[:MESSAGE_CHARS] if isinstance(value, str) else value
+
 
 def keys(*names: str) -> frozenset[Path]:
     """Return the paths of the keys of an item itself, to ask for them."""
     return frozenset((name,) for name in names)
 
 
-def items(stream: BinaryIO, limits: Limits, places: Places) -> Iterator[Item | Event]:
+def items(
+    stream: BinaryIO, limits: Limits, places: Places, beside: Iterable[Path] | None = None
+) -> Iterator[Item | Event]:
     """Read a JSON document and yield the objects at `places` at their end, and each event outside of them.
 
     A place is the path of the items of a list, `("Results", EACH)`, and says which paths below are asked for; no place
-    is inside of another. Raises what `json_events` raises, and `MalformedError` with `bad_syntax` where a value that
-    stands on the way to a place is no object or array as the place has it.
+    is inside of another. `beside` names the values outside of which events are wanted, besides those of the containers
+    on the way to all of these: reports with much else are read faster so.
+    Raises what `json_items` raises, and `MalformedError` with `bad_syntax` where a value that stands on the way to a
+    place, or at one, is no object or array as the place has it.
     """
-    shapes = _shapes(places)
-    wanted: frozenset[Path] | None = None
-    values: dict[Path, list[Scalar]] = {}
-    numbers: Counter[Path] = Counter()
-    depth = longest = 0
-    events = json_events(stream, limits)
-    for event in events:
-        path, kind = event.path, event.kind
-        if wanted is not None and len(path) > depth:
-            if len(path) <= longest and kind not in _ENDS and (below := path[depth:]) in wanted:
-                _keep(values, numbers, below, event)
-        elif wanted is not None:
-            yield Item(path, values, numbers)
-            wanted = None
+    wanted = {**places, **dict.fromkeys(beside or (), ALL)}
+    misshapen: MalformedError | None = None
+    for piece in json_items(stream, limits, wanted, rest=beside is None):
+        kind, path, _, value = piece
+        if kind is not Kind.VALUE:
+            yield Event(kind, path, None)
+        elif isinstance(value, dict) and (asked := places.get(path)) is not None:
+            yield Item(path, asked, value)
+        elif (path in places and value is not None) or (value is None and _must_be_there(path, places)):
+            misshapen = misshapen or _refusal(path, places)
         else:
-            if path in shapes and not _fits(event, shapes[path]):
-                deque(events, maxlen=0)  # what is no JSON, or too large, is refused for that
-                raise _refusal(path, shapes[path])
-            wanted = places.get(path) if kind is Kind.MAP else None
-            if wanted is None:
-                yield event
-            else:
-                values, numbers = {}, Counter()
-                depth, longest = len(path), len(path) + max(map(len, wanted), default=0)
+            yield from events_of(path, value, limits.max_depth)
+    if misshapen is not None:
+        raise misshapen
 
 
-def _shapes(places: Places) -> dict[Path, set[Kind]]:
-    shapes: dict[Path, set[Kind]] = {}
-    for place in places:
-        for length in range(len(place) + 1):
-            is_list = length < len(place) and place[length] == EACH
-            shapes.setdefault(place[:length], set()).add(Kind.ARRAY if is_list else Kind.MAP)
-    return shapes
+def _must_be_there(path: Path, places: Places) -> bool:
+    """Say whether a place, or the way to one, is an item of an array or the document itself, which null is none of."""
+    return (path == () or path[-1] == EACH) and any(place[: len(path)] == path for place in places)
 
 
-def _fits(event: Event, allowed: set[Kind]) -> bool:
-    is_empty = event.kind is Kind.VALUE and event.value is None and event.path != () and event.path[-1] != EACH
-    return is_empty or event.kind in allowed or event.kind in _ENDS
-
-
-def _refusal(path: Path, allowed: set[Kind]) -> MalformedError:
+def _refusal(path: Path, places: Places) -> MalformedError:
+    ways = {place[len(path)] == EACH for place in places if place[: len(path)] == path != place}
+    expected = " or ".join(name for is_array, name in ((False, "an object"), (True, "an array")) if is_array in ways)
     pointer = "/".join("*" if part == EACH else str(part) for part in path)
-    expected = " or ".join(name for kind, name in _NAMES.items() if kind in allowed)
-    return MalformedError(Code.BAD_SYNTAX, f"/{pointer} is not {expected}", _HINT)
-
-
-def _keep(values: dict[Path, list[Scalar]], numbers: Counter[Path], path: Path, event: Event) -> None:
-    numbers[path] += 1
-    kept = values.setdefault(path, [])
-    if event.kind is Kind.VALUE and len(kept) < _KEPT_VALUES:
-        kept.append(event.value[:MESSAGE_CHARS] if isinstance(event.value, str) else event.value)
+    return MalformedError(Code.BAD_SYNTAX, f"/{pointer} is not {expected or 'an object'}", _HINT)

@@ -47,6 +47,11 @@ class Tally:
     _fixable: int | None = None
     _listed: list[JsonValue] = field(default_factory=list)
 
+    @property
+    def is_listing(self) -> bool:
+        """Whether the next finding is listed; if not, what is said of it in words is not looked at."""
+        return len(self._listed) < LISTED
+
     def finding(
         self,
         rule_id: str,
@@ -62,7 +67,8 @@ class Tally:
         `fixable` is None where the report cannot say; path, line and message leave at level `full` only.
         """
         self.count(rule_id, severity)
-        self.show(rule_id, severity, path=path, line=line, message=message)
+        if self.is_listing:
+            self.show(rule_id, severity, path=path, line=line, message=message)
         if fixable is not None:
             self._fixable = (self._fixable or 0) + fixable
 

@@ -39,6 +39,11 @@ _PLACES = {
     _MODIFIED: keys(),
 }
 
+_TARGET: Path = (*_RESULT, "Target")
+_VERSION: Path = ("Trivy", "Version")
+_CREATED: Path = ("CreatedAt",)
+_BESIDE = (_TARGET, _VERSION, _CREATED)
+
 
 def recognise(head: Head) -> bool:
     """Say whether Trivy's version of its schema and the artifact or the results stand at the top."""
@@ -49,16 +54,16 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     """Count the findings of a Trivy report; raises `MalformedError` where it is no whole one."""
     tally = Tally(limits, tool=TITLE, complete=False)
     target: str | None = None
-    for event in items(stream, limits, _PLACES):
+    for event in items(stream, limits, _PLACES, beside=_BESIDE):
         if isinstance(event, Item):
             _take(tally, event, target)
         elif event.path == _RESULT and event.kind is Kind.MAP:
             tally.complete, target = True, None
-        elif event.path == (*_RESULT, "Target"):
+        elif event.path == _TARGET:
             target = event.value if isinstance(event.value, str) else None
-        elif event.path == ("Trivy", "Version") and isinstance(event.value, str):
+        elif event.path == _VERSION and isinstance(event.value, str):
             tally.tool_version = event.value
-        elif event.path == ("CreatedAt",):
+        elif event.path == _CREATED:
             tally.reported_at = moment(event.value)
     return tally.claim(TITLE, thresholds)
 
@@ -71,7 +76,7 @@ def _take(tally: Tally, item: Item, target: str | None) -> None:
             severity,
             fixable=bool(item.text("FixedVersion")),
             path=target,
-            message=item.words("PkgName", "InstalledVersion", "Title"),
+            message=item.words("PkgName", "InstalledVersion", "Title") if tally.is_listing else None,
         )
     elif item.place == _SECRET:
         tally.finding(

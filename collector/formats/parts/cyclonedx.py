@@ -14,7 +14,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
-from collector.formats.json_events import EACH, Event, Kind, json_events
+from collector.formats.json_events import EACH, Kind
+from collector.formats.json_items import json_items
+from collector.formats.json_places import ALL
+from collector.formats.json_values import text_at, values_at
 from collector.formats.parts.tally import Tally
 from collector.formats.times import moment
 from shared.errors import Code, MalformedError
@@ -22,33 +25,35 @@ from shared.errors import Code, MalformedError
 if TYPE_CHECKING:
     from collector.formats.claim import Claim, Thresholds
     from collector.formats.head import Head
-    from collector.formats.json_events import Path, Scalar
+    from collector.formats.json_events import Path
+    from collector.formats.json_items import Piece
+    from collector.formats.json_places import Places
     from collector.formats.limits import Limits
+    from shared.encoding import JsonValue
 
 TITLE = "CycloneDX"
 
 _VERSIONS = frozenset({"1.2", "1.3", "1.4", "1.5", "1.6", "1.7"})
-_SAID: frozenset[Path] = frozenset({("bomFormat",), ("specVersion",)})
-_TIMESTAMP: Path = ("metadata", "timestamp")
-_PRODUCT: Path = ("metadata", "component")
-_NAMED: frozenset[Path] = frozenset({("purl",), ("name",), ("version",)})
-_LICENSE: frozenset[Path] = frozenset(
-    {("licenses", EACH, "license", "id"), ("licenses", EACH, "license", "name"), ("licenses", EACH, "expression")}
-)
+_COMPONENT: Path = ("components", EACH)
+_DEEPEST = 50
+"""Components inside of components that fit into the depth of JSON that is read."""
+
+_LICENSE: Path = ("licenses", EACH, "license")
+_FIELDS = (("purl",), ("name",), ("version",), (*_LICENSE, "id"), (*_LICENSE, "name"), ("licenses", EACH, "expression"))
+# Tools stand in an array up to 1.4, and in an object of components and services since 1.5.
+_TOOLS: tuple[Path, ...] = (("tools", EACH), ("tools", "components", EACH))
+_ABOUT_TOOLS = tuple((*tool, name) for tool in _TOOLS for name in ("name", "version"))
+_ABOUT_PRODUCT = (("component", "name"), ("component", "hashes", EACH, "alg"), ("component", "hashes", EACH, "content"))
+_PLACES: Places = {
+    ("bomFormat",): ALL,
+    ("specVersion",): ALL,
+    ("metadata",): (("timestamp",), *_ABOUT_TOOLS, *_ABOUT_PRODUCT),
+    ("vulnerabilities", EACH): (),
+    # Each comes with those inside of it, but for one that is too large, which comes behind them.
+    **{_COMPONENT * depth: _FIELDS for depth in range(1, _DEEPEST)},
+}
 _MARKS = (("components", "[]", "bom-ref"), ("metadata", "component", "bom-ref"))
 _HINT = "make the parts list again as CycloneDX JSON"
-
-# Tools stand in an array up to 1.4, and in an object of components and services since 1.5.
-_TOOLS: tuple[Path, ...] = (("metadata", "tools", EACH), ("metadata", "tools", "components", EACH))
-_ARRAYS: frozenset[Path] = frozenset({("components",), ("vulnerabilities",)})
-
-
-@dataclass(slots=True)
-class _Component:
-    """A component that is open."""
-
-    said: dict[str, str] = field(default_factory=dict)
-    licenses: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -57,13 +62,7 @@ class _Report:
 
     limits: Limits
     tally: Tally
-    said: dict[Path, str] = field(default_factory=dict)
-    open_components: list[_Component] = field(default_factory=list)
-    tool: dict[str, str] = field(default_factory=dict)
-    tools_seen: int = 0
-    product_hash: dict[str, str] = field(default_factory=dict)
-    product_digest: str | None = None
-    product: dict[str, str] = field(default_factory=dict)
+    said: dict[str, str] = field(default_factory=dict)
 
 
 def recognise(head: Head) -> bool:
@@ -82,93 +81,73 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     """Count the components of a parts list; raises `MalformedError` where it is no whole JSON document."""
     del thresholds
     report = _Report(limits, Tally(limits))
-    for event in json_events(stream, limits):
-        path = event.path
-        if path[:1] == ("components",):
-            _take_component(report, event)
-        elif path[:1] == ("metadata",):
-            _take_metadata(report, event)
-        elif path == ("vulnerabilities", EACH) and event.kind is Kind.MAP:
-            report.tally.vulnerabilities += 1
-        elif path in _SAID and isinstance(event.value, str):
-            report.said[path] = event.value[: limits.max_text_chars]
-        _check_shape(event)
+    for piece in json_items(stream, limits, _PLACES):
+        if piece.kind is Kind.VALUE:
+            _take(report, piece)
     return _claim(report)
 
 
-def _check_shape(event: Event) -> None:
-    if event.path == () and event.kind not in {Kind.MAP, Kind.MAP_END}:
+def _take(report: _Report, piece: Piece) -> None:
+    path, value = piece.path, piece.value
+    if path[-2:] == _COMPONENT:
+        _take_component(report, value)
+    elif path == ("vulnerabilities", EACH):
+        report.tally.vulnerabilities += isinstance(value, dict)
+    elif path == ("metadata",):
+        _take_metadata(report, value)
+    elif path in {("bomFormat",), ("specVersion",)}:
+        report.said[str(piece.name)] = _cut(report, value) or ""
+    elif path == ():
         raise MalformedError(Code.BAD_SYNTAX, "a parts list is one object", _HINT)
-    if event.path in _ARRAYS and event.kind not in {Kind.ARRAY, Kind.ARRAY_END}:
-        raise MalformedError(Code.BAD_SYNTAX, f"/{event.path[0]} is not an array", _HINT)
+    else:
+        raise MalformedError(Code.BAD_SYNTAX, f"/{path[0]} is not an array", _HINT)
 
 
-def _component_depth(path: Path) -> int:
-    """Return how many parts of the path lead to the innermost component: `components, EACH, ...`."""
-    depth = 0
-    while path[depth : depth + 2] == ("components", EACH):
-        depth += 2
-    return depth
-
-
-def _take_component(report: _Report, event: Event) -> None:
-    depth = _component_depth(event.path)
-    inner = event.path[depth:]
-    if inner == () and depth:
-        if event.kind is Kind.MAP:
-            report.open_components.append(_Component())
-        elif event.kind is Kind.MAP_END:
-            _end_component(report)
-        else:
-            raise MalformedError(Code.BAD_SYNTAX, "a component is not an object", _HINT)
-    elif isinstance(event.value, str) and report.open_components:
-        component = report.open_components[-1]
-        value = event.value[: report.limits.max_text_chars]
-        if inner in _NAMED:
-            component.said[str(inner[0])] = value
-        elif inner in _LICENSE:
-            component.licenses.add(value)
-            if len(component.licenses) > report.limits.max_tracked:
-                raise MalformedError(Code.TOO_LARGE, f"a component has more than {report.limits.max_tracked} licences")
-
-
-def _end_component(report: _Report) -> None:
-    ended = report.open_components.pop()
+def _take_component(report: _Report, component: JsonValue) -> None:
+    if not isinstance(component, dict):
+        raise MalformedError(Code.BAD_SYNTAX, "a component is not an object", _HINT)
+    nested = component.get("components")
+    if not isinstance(nested, list | None):
+        raise MalformedError(Code.BAD_SYNTAX, "the components of a component are not an array", _HINT)
+    for inner in nested or ():
+        _take_component(report, inner)
+    purl, name, version = component.get("purl"), component.get("name"), component.get("version")
     report.tally.component(
-        purl=ended.said.get("purl"),
-        name=ended.said.get("name", ""),
-        version=ended.said.get("version"),
-        licenses=ended.licenses,
+        purl=purl if isinstance(purl, str) else None,
+        name=name if isinstance(name, str) else "",
+        version=version if isinstance(version, str) else None,
+        licenses=_licenses(component.get("licenses")),
     )
 
 
-def _take_metadata(report: _Report, event: Event) -> None:
-    path, value = event.path, event.value
-    if path == _TIMESTAMP:
-        report.tally.reported_at = moment(value)
-    elif path in _TOOLS and event.kind is Kind.MAP:
-        report.tools_seen += 1
-    elif path[:-1] in _TOOLS and report.tools_seen == 1:
-        _keep(report, report.tool, path[-1], value)
-    elif path[:-1] == _PRODUCT:
-        _keep(report, report.product, path[-1], value)
-    elif path == (*_PRODUCT, "hashes", EACH) and event.kind is Kind.MAP_END:
-        if report.product_hash.get("alg") == "SHA-256":
-            report.product_digest = report.product_hash.get("content")
-        report.product_hash = {}
-    elif path[:-1] == (*_PRODUCT, "hashes", EACH):
-        _keep(report, report.product_hash, path[-1], value)
+def _licenses(choices: JsonValue) -> set[str]:
+    """Return the licences of a component: each is an expression, or the SPDX id or the name of one."""
+    said: list[JsonValue] = []
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict):
+            said.append(choice.get("expression"))
+            if isinstance(one := choice.get("license"), dict):
+                said += (one.get("id"), one.get("name"))
+    return {text for text in said if isinstance(text, str)}
 
 
-def _keep(report: _Report, fields: dict[str, str], name: str | int, value: Scalar) -> None:
-    if name in {"name", "version", "alg", "content"} and isinstance(value, str):
-        fields[str(name)] = value[: report.limits.max_text_chars]
+def _take_metadata(report: _Report, metadata: JsonValue) -> None:
+    tally = report.tally
+    tally.reported_at = moment(text_at(metadata, "timestamp"))
+    tools = [tool for path in _TOOLS for tool in values_at(metadata, path) if isinstance(tool, dict)]
+    if tools:
+        tally.tool, tally.tool_version = (_cut(report, text_at(tools[0], name)) for name in ("name", "version"))
+    hashes = values_at(metadata, ("component", "hashes", EACH))
+    digests = [text_at(one, "content") for one in hashes if text_at(one, "alg") == "SHA-256"]
+    if digests:
+        tally.product(_cut(report, text_at(metadata, "component", "name")), digests[-1] or "")
+
+
+def _cut(report: _Report, said: JsonValue) -> str | None:
+    return said[: report.limits.max_text_chars] if isinstance(said, str) else None
 
 
 def _claim(report: _Report) -> Claim:
-    tally, version = report.tally, report.said.get(("specVersion",), "")
-    tally.tool, tally.tool_version = report.tool.get("name"), report.tool.get("version")
-    if report.product_digest is not None:
-        tally.product(report.product.get("name"), report.product_digest)
-    is_known = report.said.get(("bomFormat",)) == "CycloneDX" and version in _VERSIONS
-    return tally.claim(TITLE, spelling="cyclonedx", version=version, passed=is_known)
+    version = report.said.get("specVersion", "")
+    is_known = report.said.get("bomFormat") == "CycloneDX" and version in _VERSIONS
+    return report.tally.claim(TITLE, spelling="cyclonedx", version=version, passed=is_known)

@@ -13,12 +13,10 @@ The duration is that of all packages, added up.
 
 from __future__ import annotations
 
-import io
 import re
 from typing import TYPE_CHECKING, BinaryIO
 
-from collector.formats.lines import text_lines
-from collector.formats.ndjson import json_lines
+from collector.formats.ndjson import mixed_lines
 from collector.formats.numbers import seconds
 from collector.formats.testing.gotest_runs import Runs
 from collector.formats.testing.outcomes import Outcome
@@ -53,11 +51,12 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     del thresholds
     tally = Tally(limits)
     runs, failed_builds = Runs(limits, tally), set[str]()
-    for number, text in text_lines(stream, limits):
-        if not text.startswith("{"):
-            _plain(tally, text)
+    for number, event in mixed_lines(stream, limits):
+        if isinstance(event, str):
+            _plain(tally, event)
             continue
-        event = _event(text, number, limits)
+        if "Action" not in event:
+            raise MalformedError(Code.BAD_SYNTAX, f"line {number} has no Action", _HINT)
         if tally.reported_at is None:
             tally.reported_at = moment(event.get("Time"))
         package, action = _word(event, "Package", number), _word(event, "Action", number)
@@ -82,16 +81,6 @@ def _plain(tally: Tally, text: str) -> None:
     if word == "FAIL":
         package = rest.strip().partition(" ")[0] or TITLE
         tally.case(package, package, Outcome.ERROR, text=text)
-
-
-def _event(text: str, number: int, limits: Limits) -> JsonObject:
-    try:
-        event = next(event for _, event in json_lines(io.BytesIO(text.encode()), limits))
-    except MalformedError as error:
-        raise MalformedError(error.code, f"line {number}{error.detail.removeprefix('line 1')}", error.hint) from None
-    if "Action" not in event:
-        raise MalformedError(Code.BAD_SYNTAX, f"line {number} has no Action", _HINT)
-    return event
 
 
 def _word(event: JsonObject, field: str, number: int) -> str:

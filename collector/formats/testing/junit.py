@@ -19,7 +19,7 @@ There is no standard, so these rules are ours:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from collector.formats.numbers import seconds
 from collector.formats.testing.attempts import Attempts
@@ -27,7 +27,7 @@ from collector.formats.testing.junit_totals import Totals
 from collector.formats.testing.outcomes import TEXT_CHARS, Counts, Failed, Outcome
 from collector.formats.testing.tally import Summary
 from collector.formats.times import moment
-from collector.formats.xml_events import End, Start, xml_events
+from collector.formats.xml_events import read_xml
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ _WORDS = {
     "notrun": Outcome.SKIPPED,
     "suppressed": Outcome.SKIPPED,
 }
+_PASSED, _NOT_FAILED = Outcome.PASSED, Failed("")
 _TOOLS_BY_NAME = {
     "pytest": "pytest",
     "pytest tests": "pytest",
@@ -78,15 +79,24 @@ _TOOLS_BY_NAME = {
 
 
 @dataclass(slots=True)
-class _Case:
-    """A `testcase` that is open: where it stands, who it is, the worst that it held so far, and what that says."""
+class _Found:
+    """What was found in a `testcase`, or it says of itself: the worst outcome, and what the first failure says."""
 
-    depth: int
-    attributes: Mapping[str, str]
     outcome: Outcome
     flaky: bool = False
     message: str | None = None
     text: str | None = None
+
+
+class _Case(NamedTuple):
+    """A `testcase` that is open; nothing is found in most of them."""
+
+    depth: int
+    attributes: Mapping[str, str]
+    found: _Found | None
+
+
+_NO_CASE = _Case(0, {}, None)
 
 
 @dataclass(slots=True)
@@ -110,7 +120,43 @@ class _Report:
     totals: Totals = field(default_factory=Totals)
     case_seconds: float | None = None
     open_suites: list[_Suite] = field(default_factory=list)
-    open_cases: list[_Case] = field(default_factory=list)
+    case_depth: int = 0
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    found: _Found | None = None
+    outer_cases: list[_Case] = field(default_factory=list)
+
+    def start(self, name: str, attributes: Mapping[str, str], depth: int, _namespace: str) -> None:
+        """Take the start of an element."""
+        if depth == 1 and name not in _ROOTS:
+            raise MalformedError(Code.BAD_SYNTAX, "the root element is neither testsuites nor testsuite")
+        if name == "testcase":
+            if self.case_depth:
+                self.outer_cases.append(_Case(self.case_depth, self.attributes, self.found))
+            self.case_depth, self.attributes = depth, attributes
+            self.found = _said(attributes) if "status" in attributes or "result" in attributes else None
+        elif self.case_depth:
+            if depth == self.case_depth + 1:
+                self.found = _child_of_case(self, name, attributes)
+        elif name in _ROOTS:
+            _start_suite(self, name, attributes, depth)
+        elif name in _TELLING and self.open_suites and depth == self.open_suites[-1].depth + 1:
+            suite = self.open_suites[-1]
+            suite.broken = max(suite.broken, _ELEMENTS[name])
+            self.totals.saw(_ELEMENTS[name])
+        elif name == "property":
+            _property(self, attributes)
+
+    def end(self, name: str, text: str, depth: int) -> None:
+        """Take the end of an element."""
+        if depth == self.case_depth:
+            _end_case(self)
+            outer = self.outer_cases.pop() if self.outer_cases else _NO_CASE
+            self.case_depth, self.attributes, self.found = outer
+        elif self.case_depth:
+            if depth == self.case_depth + 1 and name in _TELLING and self.found and self.found.text is None:
+                self.found.text = text
+        elif self.open_suites and depth == self.open_suites[-1].depth:
+            _end_suite(self, self.open_suites.pop())
 
 
 def recognise(head: Head) -> bool:
@@ -122,62 +168,40 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     """Count the cases of a JUnit report; raises `MalformedError` where it is no whole XML document."""
     del thresholds
     report = _Report(limits)
-    for event in xml_events(stream, limits, text_of=_TELLING, text_chars=TEXT_CHARS):
-        if isinstance(event, Start):
-            _start(report, event)
-        elif report.open_cases and event.depth == report.open_cases[-1].depth:
-            _end_case(report, report.open_cases.pop())
-        elif report.open_cases:
-            _end_within_case(report.open_cases[-1], event)
-        elif report.open_suites and event.depth == report.open_suites[-1].depth:
-            _end_suite(report, report.open_suites.pop())
+    read_xml(stream, report, limits, text_of=_TELLING, text_chars=TEXT_CHARS)
     summary, declared_seconds = report.summary, report.totals.seconds()
     summary.seconds = report.case_seconds if declared_seconds is None else declared_seconds
     summary.declared = report.totals.contradicting(summary.counts)
     return summary.claim(TITLE)
 
 
-def _start(report: _Report, event: Start) -> None:
-    name, attributes = event.name, event.attributes
-    if event.depth == 1 and name not in _ROOTS:
-        raise MalformedError(Code.BAD_SYNTAX, "the root element is neither testsuites nor testsuite")
-    case = report.open_cases[-1] if report.open_cases else None
-    if name == "testcase":
-        said = _WORDS.get(attributes.get("status", "").lower()) or _WORDS.get(attributes.get("result", "").lower())
-        report.open_cases.append(_Case(event.depth, attributes, said or Outcome.PASSED))
-    elif case is not None:
-        if event.depth == case.depth + 1:
-            _child_of_case(report, case, event)
-    elif name in _ROOTS:
-        _start_suite(report, event)
-    elif name in {"failure", "error"} and report.open_suites and event.depth == report.open_suites[-1].depth + 1:
-        suite = report.open_suites[-1]
-        suite.broken = max(suite.broken, _ELEMENTS[name])
-        report.totals.saw(_ELEMENTS[name])
-    elif name == "property":
-        _property(report, attributes)
+def _said(attributes: Mapping[str, str]) -> _Found | None:
+    """Return what a case says of itself, if that is anything but that it passed."""
+    for key in ("status", "result"):
+        if outcome := _WORDS.get(attributes.get(key, "").lower()):
+            return _Found(outcome)
+    return None
 
 
-def _child_of_case(report: _Report, case: _Case, event: Start) -> None:
-    name = event.name
-    if name in _TELLING and case.message is None:
-        case.message = event.attributes.get("message", "")
-    if outcome := _ELEMENTS.get(name):
-        case.outcome = max(case.outcome, outcome)
+def _child_of_case(report: _Report, name: str, attributes: Mapping[str, str]) -> _Found | None:
+    """Take a child of a case, and return what was found in that so far."""
+    outcome = _ELEMENTS.get(name)
+    if outcome is None and name not in _FLAKY:
+        return report.found
+    found = report.found or _Found(_PASSED)
+    if name in _TELLING and found.message is None:
+        found.message = attributes.get("message", "")
+    if outcome is None:
+        found.flaky = True
+    else:
+        found.outcome = max(found.outcome, outcome)
         if name not in _RERUNS:
             report.totals.saw(outcome)
-    elif name in _FLAKY:
-        case.flaky = True
+    return found
 
 
-def _end_within_case(case: _Case, event: End) -> None:
-    if event.depth == case.depth + 1 and event.name in _TELLING and case.text is None:
-        case.text = event.text
-
-
-def _start_suite(report: _Report, event: Start) -> None:
-    attributes = event.attributes
-    report.totals.declare(event.name, event.depth, attributes)
+def _start_suite(report: _Report, element: str, attributes: Mapping[str, str], depth: int) -> None:
+    report.totals.declare(element, depth, attributes)
     if report.open_suites:
         report.open_suites[-1].nested = True
     name, summary = attributes.get("name", ""), report.summary
@@ -188,7 +212,7 @@ def _start_suite(report: _Report, event: Start) -> None:
     if summary.reported_at is None:
         summary.reported_at = moment(attributes.get("timestamp"))
     limits = report.limits
-    report.open_suites.append(_Suite(event.depth, name[: limits.max_text_chars], Attempts(limits.max_tracked)))
+    report.open_suites.append(_Suite(depth, name[: limits.max_text_chars], Attempts(limits.max_tracked)))
 
 
 def _property(report: _Report, attributes: Mapping[str, str]) -> None:
@@ -198,19 +222,21 @@ def _property(report: _Report, attributes: Mapping[str, str]) -> None:
         summary.tool_version = attributes.get("value", "")[: report.limits.max_text_chars] or None
 
 
-def _end_case(report: _Report, case: _Case) -> None:
-    attributes = case.attributes
+def _end_case(report: _Report) -> None:
+    attributes, found, suite = report.attributes, report.found, report.open_suites[-1]
     if (time := seconds(attributes.get("time"))) is not None:
         report.case_seconds = (report.case_seconds or 0.0) + time
     name, group = attributes.get("name", ""), attributes.get("classname", "")
+    identity = (group, name, attributes.get("file", ""), attributes.get("line", ""))
+    if found is None:
+        suite.attempts.add(identity, _PASSED, suite.counts, _NOT_FAILED)
+        return
     full_name = f"{group}.{name}" if group and group != name else name
-    suite, most = report.open_suites[-1], report.limits.max_text_chars
-    is_flaky = case.flaky and case.outcome is Outcome.PASSED
     suite.attempts.add(
-        (group, name, attributes.get("file", ""), attributes.get("line", "")),
-        Outcome.FLAKY if is_flaky else case.outcome,
+        identity,
+        Outcome.FLAKY if found.flaky and found.outcome is _PASSED else found.outcome,
         suite.counts,
-        Failed(full_name[:most], suite.name, case.message, case.text),
+        Failed(full_name[: report.limits.max_text_chars], suite.name, found.message, found.text),
     )
 
 
