@@ -2,8 +2,8 @@
 
 jiter refuses what is no JSON, NaN and Infinity, duplicate keys and half surrogate pairs. It reads integers beyond
 2^53, numbers that are infinite as a float, and containers twice as deep as we do: the text is put into as many brackets
-as make that its own limit, and looked through for long runs of digits and large exponents. Where it is not sure that all
-is well, the slow reader of `shared.encoding` decides.
+as make that its own limit, each of which must hold one value and nothing else, and looked through for long runs of
+digits and large exponents. Where it is not sure that all is well, the slow reader of `shared.encoding` decides.
 """
 
 from __future__ import annotations
@@ -73,6 +73,8 @@ def strict_members(text: str, levels: int, *, is_array: bool) -> list[JsonValue]
     if around < 0 or has_odd_number(data):
         return _read_slowly(inside, levels)
     for _ in range(around):
+        if len(value) != 1:  # the text closes a bracket around it and opens another
+            return None
         value = value[0]
     members: list[JsonValue] | JsonObject = value
     return members

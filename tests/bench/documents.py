@@ -228,7 +228,7 @@ def _coverage() -> Pieces:
 def _gotest() -> Pieces:
     """The four events of a test a piece, and the ends of the packages; in one of ten packages tests fail."""
     yield ""
-    ends = []
+    ends: list[dict[str, object]] = []
     for part in range(_PACKAGES):
         word = "ok" if part % 10 else "FAIL"
         package = f"example.org/shop/part{part}"
@@ -239,12 +239,12 @@ def _gotest() -> Pieces:
     while True:
         number += 1
         test = f"TestBasket/case_{number}"
-        event = {
+        event: dict[str, object] = {
             "Time": "2026-01-31T09:30:00.123456Z",
             "Package": f"example.org/shop/part{number % _PACKAGES}",
             "Test": test,
         }
-        events = [
+        events: list[dict[str, object]] = [
             {**event, "Action": "run"},
             {**event, "Action": "output", "Output": f"=== RUN   {test}\n"},
             {**event, "Action": "output", "Output": f"    --- PASS: {test} (0.00s)\n"},

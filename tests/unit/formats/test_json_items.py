@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from collector.formats.json_events import EACH, Kind, Path, json_events
 from collector.formats.json_items import Piece, json_items
 from collector.formats.json_places import ALL, ANY, Places
+from collector.formats.json_quick import strict_members
 from collector.formats.limits import Limits
 from shared.encoding import JsonValue
 from shared.errors import Code, MalformedError
+from tests.unit.formats.generated import Generated
 from tests.unit.formats.json_cases import ACCEPTED, REFUSED
-from tests.unit.formats.test_memory import Generated
 
 SMALL = Limits(chunk_bytes=16, max_item_chars=40)
 LIMITS = {"default": Limits(), "small": SMALL, "tiny": Limits(chunk_bytes=4, max_item_chars=40)}
@@ -76,6 +77,17 @@ def test_is_as_strict_where_many_members_are_read_at_a_time(name: str, chunk_byt
         expected = outcome_by_events(data)
         assert outcome(data, limits) == expected
         assert isinstance(expected, Code) == (name in REFUSED)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 50, 100])
+@pytest.mark.parametrize(
+    "text", ["2],[3", "2]],[[3", "2],3,[4", "2]", "[3", "],[", "{}],[", "[]]],[[[]", "1]]],2,[[[3"]
+)
+def test_brackets_that_close_what_stands_around_members_are_none_of_them(text: str, levels: int) -> None:
+    assert strict_members(text, levels, is_array=True) is None
+    assert strict_members(f'"a":[{text}],"b":{{"c":[{text}]}}', levels, is_array=False) is None
+    assert strict_members(f'"a":1}},{{"b":[{text}]', levels, is_array=False) is None
+    assert strict_members('"a":1},{"b":2', levels, is_array=False) is None
 
 
 SPELLINGS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(
