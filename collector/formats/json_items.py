@@ -125,7 +125,8 @@ class _Reader:
                 self._check(self._window.text[self._window.at : batch.end], batch.members)
             self._window.at, frame.state = batch.at, State.NEXT if batch.at > batch.end else State.BEHIND
             self._take_all(frame, batch.members)
-            if batch.is_cut:
+            # What follows the last of many looks like no whole member; to find that out would read it in vain.
+            if batch.is_cut or (batch.is_strict and self._window.left < self._limits.chunk_bytes):
                 self._grow()
             return
         key: str | int | None = frame.index + 1 if frame.is_array else batch.key

@@ -25,6 +25,12 @@ def text_lines(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, str]]:
     A line is at most `limits.max_token_bytes` long, and there are at most `limits.max_events` of them. Raises
     `MalformedError` with `truncated` (nothing but white space in the whole file), `bad_encoding` or `too_large`.
     """
+    for number, lines in line_blocks(stream, limits):
+        yield from enumerate(lines, number)
+
+
+def line_blocks(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, list[str]]]:
+    """Read as `text_lines` does, and yield lines by some that stand together, with the number of the first."""
     is_blank = True
     number = 0
     for block in _blocks(stream, limits):
@@ -33,7 +39,7 @@ def text_lines(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, str]]:
         if number + len(lines) > limits.max_events:
             raise MalformedError(Code.TOO_LARGE, f"there are more than {limits.max_events} lines")
         is_blank = is_blank and not text.strip()
-        yield from enumerate(lines, number + 1)
+        yield number + 1, lines
         number += len(lines)
     if is_blank:
         raise MalformedError(Code.TRUNCATED, "the file is empty", "let the tool that writes it finish")

@@ -8,13 +8,11 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, BinaryIO
 
-from jiter import from_json
-
 from collector.formats.json_events import json_events
 from collector.formats.json_items import json_items
 from collector.formats.json_places import ALL
-from collector.formats.json_quick import has_odd_number, strict_members
-from collector.formats.lines import text_lines
+from collector.formats.json_quick import strict_members
+from collector.formats.lines import line_blocks
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
     from collector.formats.limits import Limits
     from shared.encoding import JsonObject
+
+_BETWEEN = "271828182845904"
+"""An integer of few enough digits that no reader has to look at it twice."""
 
 _HINT = "make the report again; each line must be one strict JSON object (RFC 8259)"
 
@@ -48,51 +49,60 @@ def mixed_lines(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, JsonObj
 def _read(
     stream: BinaryIO, limits: Limits, is_json: Callable[[str], bool | str]
 ) -> Iterator[tuple[int, JsonObject | str]]:
-    """Read some lines, and yield them when their numbers are looked through."""
-    said: list[tuple[int, JsonObject | str]] = []
-    texts: list[str] = []
-    size = 0
-    lines = text_lines(stream, limits)
-    for number, text in lines:
-        size += len(text)
-        if not is_json(text):
-            said.append((number, text))
-        elif (found := _object(text, limits)) is not None:
-            said.append((number, found))
-            texts.append(text)
+    blocks = line_blocks(stream, limits)
+    for first, lines in blocks:
+        texts = [text for text in lines if is_json(text)]
+        found = _at_once(texts, limits)
+        if found is None:
+            yield from _one_by_one(first, lines, blocks, limits, is_json)
+        elif len(found) == len(lines):
+            yield from enumerate(found, first)
         else:
-            yield from _checked(said, texts, limits)
-            raise _refusal(text, number, limits, is_last=next(lines, None) is None)
-        if size >= limits.chunk_bytes:
-            yield from _checked(said, texts, limits)
-            said, texts, size = [], [], 0
-    yield from _checked(said, texts, limits)
+            objects = iter(found)
+            yield from enumerate((next(objects) if is_json(text) else text for text in lines), first)
 
 
-def _checked(
-    said: list[tuple[int, JsonObject | str]], texts: list[str], limits: Limits
-) -> list[tuple[int, JsonObject | str]]:
-    """Return what is said; raises `MalformedError` for the first of the texts with a number that cannot be."""
-    if has_odd_number("\n".join(texts).encode()):
-        numbers = (number for number, found in said if isinstance(found, dict))
-        for number, text in zip(numbers, texts, strict=True):
-            if strict_members(text, limits.max_depth, is_array=True) is None:
-                raise _refusal(text, number, limits, is_last=False)
-    return said
+def _at_once(texts: list[str], limits: Limits) -> list[JsonObject] | None:
+    """Read some lines, each as a strict object, all as one array; None where these may be no objects.
+
+    Between two lines stands a number that no line holds, which is spelled in one way only. Where each second item of
+    the array is that number, as often as it was put in, each of them stands between two items of the array and none is
+    inside of one; so a line is one item, and neither a part of one nor several.
+    """
+    between = len(texts) - 1
+    joined = f",\n{_BETWEEN},\n".join(texts)
+    if len(joined) > 2 * limits.max_item_chars or joined.count(_BETWEEN) > max(between, 0):
+        return None
+    read = strict_members(joined, limits.max_depth, is_array=True)
+    if not isinstance(read, list) or read[1::2] != [int(_BETWEEN)] * between:
+        return None
+    if not all(type(item) is int for item in read[1::2]):  # a float that is equal may be spelled in other ways
+        return None
+    found = [item for item in read[::2] if isinstance(item, dict)]
+    return found if len(found) == len(texts) else None
+
+
+def _one_by_one(
+    first: int,
+    lines: list[str],
+    blocks: Iterator[tuple[int, list[str]]],
+    limits: Limits,
+    is_json: Callable[[str], bool | str],
+) -> Iterator[tuple[int, JsonObject | str]]:
+    for number, text in enumerate(lines, first):
+        found = _object(text, limits) if is_json(text) else text
+        if found is None:
+            is_last = number == first + len(lines) - 1 and next(blocks, None) is None
+            raise _refusal(text, number, limits, is_last=is_last)
+        yield number, found
 
 
 def _object(text: str, limits: Limits) -> JsonObject | None:
-    """Read a line strictly but for its numbers, in bounded memory where it is long; None if it is no object."""
+    """Read a line strictly, in bounded memory where it is long; None if it is no object."""
     if len(text) > limits.max_item_chars:
         return _long_object(text, limits)
-    if text.count("{") + text.count("[") > limits.max_depth:
-        members = strict_members(text, limits.max_depth, is_array=True)
-        value = members[0] if isinstance(members, list) and len(members) == 1 else None
-    else:
-        try:
-            value = from_json(text.encode(), allow_inf_nan=False, cache_mode="keys", catch_duplicate_keys=True)
-        except ValueError:
-            return None
+    members = strict_members(text, limits.max_depth, is_array=True)
+    value = members[0] if isinstance(members, list) and len(members) == 1 else None
     return value if isinstance(value, dict) else None
 
 

@@ -13,6 +13,8 @@ _DECIMAL = re.compile(r"\d{1,15}(?:[.,]\d{0,30})?(?:[eE][+-]?\d{1,3})?|\.\d{1,30
 
 def count(text: str | None) -> int | None:
     """Read a whole number that is not negative; grouped digits and a fraction of zero are tolerated."""
+    if text and len(text) <= _SHORT and text.isascii() and text.isdigit():  # as most are written
+        return int(text)
     plain = _ungrouped(text)
     return int(plain.partition(".")[0]) if _COUNT.fullmatch(plain) else None
 

@@ -33,10 +33,14 @@ _STOPPED_SHORT = frozenset({3, 5, 6, 20, 29})
 
 _DECLARED_ENCODING = re.compile(rb"""<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._-]{1,40})["']""")
 _LONGEST_CHARACTER = 4
+_XML = "http://www.w3.org/XML/1998/namespace}"
 
 
 class Start(NamedTuple):
-    """An element opens: local name, attributes by local name, its depth (the root has 1), and its namespace."""
+    """An element opens: local name, attributes by local name, its depth (the root has 1), and its namespace.
+
+    Attributes of the prefix `xml`, which means the same in every document, keep the namespace in their names.
+    """
 
     name: str
     attributes: Mapping[str, str]
@@ -140,6 +144,7 @@ def _tell(
     max_depth, max_count = limits.max_depth, limits.max_events
     start_of, end_of = handler.start, handler.end
     depth = count = 0
+    has_prefixes = False
     texts: list[str | None] = []  # of the outermost element with text that is open, and of those in it
 
     def start(tag: str, attributes: dict[str, str]) -> None:
@@ -153,8 +158,8 @@ def _tell(
         namespace = ""
         if "}" in tag:
             namespace, _, tag = tag.rpartition("}")
-        if "}" in "".join(attributes):
-            attributes = {_local(key): value for key, value in attributes.items()}
+        if has_prefixes and "}" in "".join(attributes):
+            attributes = _by_local_name(attributes)
         if texts or tag in text_of:
             texts.append("" if tag in text_of else None)
             listen()
@@ -169,6 +174,10 @@ def _tell(
         depth -= 1
         end_of(_local(tag) if "}" in tag else tag, text or "", depth + 1)
 
+    def declare(prefix: str | None, _namespace: str) -> None:
+        nonlocal has_prefixes
+        has_prefixes = has_prefixes or prefix is not None
+
     def listen() -> None:
         expat.CharacterDataHandler = data if texts and texts[-1] is not None else None
 
@@ -178,6 +187,8 @@ def _tell(
 
     expat.ordered_attributes, expat.specified_attributes, expat.buffer_text = False, True, True
     expat.StartElementHandler, expat.EndElementHandler = start, end
+    # The name of an attribute has a namespace only by a prefix that was declared.
+    expat.StartNamespaceDeclHandler = declare
     expat.CharacterDataHandler = expat.DefaultHandlerExpand = None
     expat.SkippedEntityHandler = _refuse_entity
 
@@ -208,6 +219,12 @@ def _translated(window: bytes, encoding: bytes, *, at_end: bool) -> Iterator[Non
 
 
 _HINT_TRUNCATED = "let the tool that writes it finish, or write to another name and rename"
+
+
+def _by_local_name(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Name attributes as `Start` says; one without a namespace comes before its namesakes."""
+    plain = {name: value for name, value in attributes.items() if "}" not in name or name.startswith(_XML)}
+    return {_local(name): value for name, value in attributes.items() if name not in plain} | plain
 
 
 def _local(name: str) -> str:

@@ -253,6 +253,39 @@ def _gotest() -> Pieces:
         yield "".join(_json(one, indent=None) + "\n" for one in events)
 
 
+def _cobertura() -> Pieces:
+    """A package of ten files a piece, as coverage.py writes them."""
+    totals = 'lines-valid="1" lines-covered="1" line-rate="1" branch-rate="0" complexity="0" timestamp="1769851800000"'
+    yield f'<?xml version="1.0" ?>\n<coverage version="7.11.0" {totals}>\n<packages>\n'
+    yield "</packages>\n</coverage>\n"
+    number = 0
+    while True:
+        number += 1
+        lines = "".join(f'\t\t\t\t\t\t<line number="{line}" hits="{line % 5}"/>\n' for line in range(1, 200))
+        files = "".join(
+            f'\t\t\t\t<class name="m{file}.py" filename="shop/part{number}/m{file}.py" line-rate="0.8">\n'
+            f"\t\t\t\t\t<methods/>\n\t\t\t\t\t<lines>\n{lines}\t\t\t\t\t</lines>\n\t\t\t\t</class>\n"
+            for file in range(10)
+        )
+        yield f'<package name="shop.part{number}" line-rate="0.8">\n<classes>\n{files}</classes>\n</package>\n'
+
+
+def _lcov() -> Pieces:
+    """The record of a file a piece, as Istanbul writes them."""
+    yield ""
+    yield ""
+    number = 0
+    while True:
+        number += 1
+        functions = "".join(f"FN:{one * 20 + 1},function_{one}\nFNDA:{one},function_{one}\n" for one in range(10))
+        lines = "".join(f"DA:{line},{line % 5 * 13}\n" for line in range(1, 201))
+        branches = "".join(f"BRDA:{one * 5},{one},{one % 2},{one % 3}\n" for one in range(1, 41))
+        yield (
+            f"TN:\nSF:/app/part{number % 50}/module_{number}.ts\n{functions}FNF:10\nFNH:9\n{lines}LF:200\nLH:160\n"
+            f"{branches}BRF:40\nBRH:27\nend_of_record\n"
+        )
+
+
 KINDS: dict[str, Callable[[], Pieces]] = {
     "junit-xml": _junit,
     "sarif": _sarif,
@@ -261,5 +294,7 @@ KINDS: dict[str, Callable[[], Pieces]] = {
     "trivy": _trivy,
     "coverage-py-json": _coverage,
     "go-test-json": _gotest,
+    "cobertura-xml": _cobertura,
+    "lcov": _lcov,
 }
-_WITHOUT_COMMAS = frozenset({"junit-xml", "go-test-json"})
+_WITHOUT_COMMAS = frozenset({"junit-xml", "go-test-json", "cobertura-xml", "lcov"})

@@ -28,6 +28,7 @@ class Row:
     kind: str
     others: tuple[str, ...]
     most: int = 1_000
+    has_goal: bool = True
 
 
 ROWS = (
@@ -40,6 +41,8 @@ ROWS = (
     Row("trivy", ("json.load",)),
     Row("coverage-py-json", ("json.load",)),
     Row("go-test-json", ("json.load",)),
+    Row("cobertura-xml", ("ElementTree.iterparse",), has_goal=False),
+    Row("lcov", ("split",), has_goal=False),
 )
 
 
@@ -78,7 +81,7 @@ def _measure(row: Row, folder: Path, megabytes: int) -> list[Figure]:
                 f"a claim of {size:.0f} MB of {row.kind}, beside {other}",
                 f"{speed:.0f} MB/s, {other} {theirs:.0f} MB/s; {_grown(best['ours'])}, {other} {_grown(best[other])}",
                 f"{speed / theirs:.2f} times as fast",
-                f">= {goal:.2f}, <= 60 MB",
+                f">= {goal:.2f}, <= 60 MB" if row.has_goal else "<= 60 MB",
             )
         )
     return figures

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from collector.formats.coverage.tally import Sums, Tally
 from collector.formats.numbers import count, seconds
 from collector.formats.times import epoch
-from collector.formats.xml_events import Start, xml_events
+from collector.formats.xml_events import read_xml
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
@@ -65,6 +65,33 @@ class _Report:
     tally: Tally
     open_class: _Class | None = None
 
+    def start(self, name: str, attributes: Mapping[str, str], depth: int, _namespace: str) -> None:
+        """Take the start of an element."""
+        open_class = self.open_class
+        if depth == 1:
+            if name != "coverage":
+                raise MalformedError(Code.BAD_SYNTAX, "the root element is not coverage")
+            _declare(self.tally, attributes)
+        elif name == "class":
+            file = attributes.get("filename") or attributes.get("name") or ""
+            self.open_class = _Class(file[: self.limits.max_text_chars])
+        elif open_class is not None and name == "line":
+            _take_line(self, open_class, attributes)
+        elif open_class is not None and name == "method":
+            open_class.in_method = True
+
+    def end(self, name: str, _text: str, _depth: int) -> None:
+        """Take the end of an element."""
+        open_class = self.open_class
+        if name == "package":
+            self.tally.settle()
+        elif open_class is not None and name == "class":
+            for line in open_class.method_lines:
+                _add(self.tally, open_class, line)
+            self.open_class = None
+        elif open_class is not None and name == "method":
+            open_class.in_method = False
+
 
 def recognise(head: Head) -> bool:
     """Say whether the root is Cobertura's `coverage`; Clover's holds a `project`, SonarQube's no rates."""
@@ -78,39 +105,8 @@ def recognise(head: Head) -> bool:
 def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     """Count the lines of a Cobertura report; raises `MalformedError` where it is no whole XML document."""
     report = _Report(limits, Tally(limits))
-    for event in xml_events(stream, limits):
-        if isinstance(event, Start):
-            _start(report, event)
-        else:
-            _end(report, event.name)
+    read_xml(stream, report, limits)
     return report.tally.claim(TITLE, thresholds)
-
-
-def _start(report: _Report, event: Start) -> None:
-    name, attributes, open_class = event.name, event.attributes, report.open_class
-    if event.depth == 1:
-        if name != "coverage":
-            raise MalformedError(Code.BAD_SYNTAX, "the root element is not coverage")
-        _declare(report.tally, attributes)
-    elif name == "class":
-        file = attributes.get("filename") or attributes.get("name") or ""
-        report.open_class = _Class(file[: report.limits.max_text_chars])
-    elif open_class is not None and name == "line":
-        _take_line(report, open_class, attributes)
-    elif open_class is not None and name == "method":
-        open_class.in_method = True
-
-
-def _end(report: _Report, name: str) -> None:
-    open_class = report.open_class
-    if name == "package":
-        report.tally.settle()
-    elif open_class is not None and name == "class":
-        for line in open_class.method_lines:
-            _add(report.tally, open_class, line)
-        report.open_class = None
-    elif open_class is not None and name == "method":
-        open_class.in_method = False
 
 
 def _take_line(report: _Report, inside: _Class, attributes: Mapping[str, str]) -> None:

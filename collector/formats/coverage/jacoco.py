@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from collector.formats.coverage.tally import Sums, Tally
 from collector.formats.numbers import count, seconds
 from collector.formats.times import epoch
-from collector.formats.xml_events import Start, xml_events
+from collector.formats.xml_events import read_xml
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
@@ -42,6 +42,28 @@ class _Report:
     file: str | None = None
     counters: dict[str, tuple[int, int]] = field(default_factory=dict)
 
+    def start(self, name: str, attributes: Mapping[str, str], depth: int, _namespace: str) -> None:
+        """Take the start of an element."""
+        if depth == 1 and name != "report":
+            raise MalformedError(Code.BAD_SYNTAX, "the root element is not report")
+        if name == "line" and self.file is not None:
+            _line(self.tally, self.file, attributes)
+        elif name in _PLACES:
+            self.places.append(attributes.get("name", "")[: self.tally.limits.max_text_chars])
+        elif name == "sourcefile":
+            self.file = "/".join(filter(None, (*self.places, attributes.get("name"))))
+        elif name == "counter" and depth == _OF_COUNTERS:
+            _counter(self, attributes)
+        elif name == "sessioninfo":
+            self.tally.reported_at = epoch(seconds(attributes.get("dump"))) or self.tally.reported_at
+
+    def end(self, name: str, _text: str, _depth: int) -> None:
+        """Take the end of an element."""
+        if name in _PLACES and self.places:
+            self.places.pop()
+        elif name == "sourcefile":
+            self.file = None
+
 
 def recognise(head: Head) -> bool:
     """Say whether the root is a `report` of sessions, packages and counters."""
@@ -55,33 +77,11 @@ def recognise(head: Head) -> bool:
 def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     """Count the lines of a JaCoCo report; raises `MalformedError` where it is no whole XML document."""
     report = _Report(Tally(limits))
-    for event in xml_events(stream, limits):
-        if isinstance(event, Start):
-            _start(report, event)
-        elif event.name in _PLACES and report.places:
-            report.places.pop()
-        elif event.name == "sourcefile":
-            report.file = None
+    read_xml(stream, report, limits)
     covered, total = report.counters.get("LINE", (0, 0))
     if total:
         report.tally.declared = Sums(covered, total, *report.counters.get("BRANCH", (0, 0)))
     return report.tally.claim(TITLE, thresholds)
-
-
-def _start(report: _Report, event: Start) -> None:
-    name, attributes = event.name, event.attributes
-    if event.depth == 1 and name != "report":
-        raise MalformedError(Code.BAD_SYNTAX, "the root element is not report")
-    if name in _PLACES:
-        report.places.append(attributes.get("name", "")[: report.tally.limits.max_text_chars])
-    elif name == "sourcefile":
-        report.file = "/".join(filter(None, (*report.places, attributes.get("name"))))
-    elif name == "line" and report.file is not None:
-        _line(report.tally, report.file, attributes)
-    elif name == "counter" and event.depth == _OF_COUNTERS:
-        _counter(report, attributes)
-    elif name == "sessioninfo":
-        report.tally.reported_at = epoch(seconds(attributes.get("dump"))) or report.tally.reported_at
 
 
 def _line(tally: Tally, file: str, attributes: Mapping[str, str]) -> None:

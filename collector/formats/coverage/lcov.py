@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 TITLE = "LCOV"
 
 _HIT = re.compile(r"0*[1-9][0-9]*(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_PLAIN = re.compile(r"DA:([0-9]{1,9}),([0-9]{1,15})(?:,[^\r\n]*)?", re.ASCII)
+"""A line as most are; any other is taken apart."""
 _WORD = re.compile(r"[A-Z][A-Z0-9]*", re.ASCII)
 _TOTALS = frozenset({"LF", "LH", "BRF", "BRH"})
 _READ = _TOTALS | {"DA", "BRDA"}
@@ -55,13 +57,15 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     record: _Record | None = None
     records = 0
     for number, text in text_lines(stream, limits):
+        if record is not None and (plain := _PLAIN.fullmatch(text)):
+            line, hit = int(plain[1]), bool(plain[2].strip("0"))
+            if hit or line not in record.lines:
+                record.lines[line] = hit
+                _check_size(record, limits)
+            continue
         word, colon, rest = text.strip().partition(":")
         if word == _END:
-            if record is None:
-                raise _refusal(number, "a record ends that did not begin")
-            if record.totals.get("LH", 0) > record.totals.get("LF", 0) and not record.lines:
-                raise _refusal(number, "the record says that more lines were hit than it has")
-            _end(tally, record)
+            _end(tally, record, number)
             record = None
             records += 1
         elif word == "SF":
@@ -73,7 +77,8 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
                 raise _refusal(number, "this is no line of a tracefile")
             if not _take(record, word, rest):
                 raise _refusal(number, f"this {word} cannot be read, or stands outside of a record")
-            _check_size(record, limits)
+            if record is not None:
+                _check_size(record, limits)
     if record is not None or not records:
         raise MalformedError(Code.TRUNCATED, "the file ends before its record does", _HINT)
     return tally.claim(TITLE, thresholds)
@@ -103,21 +108,26 @@ def _is_hit(text: str) -> bool:
     return _HIT.fullmatch(text.strip()) is not None
 
 
-def _end(tally: Tally, record: _Record) -> None:
+def _end(tally: Tally, record: _Record | None, number: int) -> None:
+    if record is None:
+        raise _refusal(number, "a record ends that did not begin")
     totals = record.totals
-    for line, hit in record.lines.items():
-        covered, total = record.branches.get(line, (0, 0))
-        tally.line(record.file, line, hit=hit, branches_covered=covered, branches=total)
+    if totals.get("LH", 0) > totals.get("LF", 0) and not record.lines:
+        raise _refusal(number, "the record says that more lines were hit than it has")
+    tally.lines(record.file, {line: hit for line, hit in record.lines.items() if line not in record.branches})
     for line, (covered, total) in record.branches.items():
-        if line not in record.lines:
+        if line in record.lines:
+            hit = record.lines[line]
+            tally.line(record.file, line, hit=hit, branches_covered=covered, branches=total)
+        else:
             tally.summed(record.file, Sums(0, 0, covered, total))
     if not record.lines:
         branches = () if record.branches else (totals.get("BRH", 0), totals.get("BRF", 0))
         tally.summed(record.file, Sums(totals.get("LH", 0), totals.get("LF", 0), *branches))
 
 
-def _check_size(record: _Record | None, limits: Limits) -> None:
-    if record is not None and len(record.lines) + len(record.branches) > limits.max_tracked:
+def _check_size(record: _Record, limits: Limits) -> None:
+    if len(record.lines) + len(record.branches) > limits.max_tracked:
         raise MalformedError(Code.TOO_LARGE, f"a record has more than {limits.max_tracked} lines and branches")
 
 

@@ -56,15 +56,17 @@ class Item(NamedTuple):
         """Return the first scalar at that path, None if there is none."""
         if path not in self.asked:
             return None
-        if len(path) > 1:
-            return _cut(scalar_at(self.fields, *path))
-        value = self.fields.get(str(path[0]))
-        return None if isinstance(value, dict | list) else _cut(value)
+        value = self.fields.get(str(path[0])) if len(path) == 1 else scalar_at(self.fields, *path)
+        if isinstance(value, str):
+            return value[:MESSAGE_CHARS]
+        return None if isinstance(value, dict | list) else value
 
     def text(self, *path: str | int) -> str:
         """Return the first scalar at that path if it is a text, else ""."""
-        found = self.first(*path)
-        return found if isinstance(found, str) else ""
+        # As `first` does; the shorter way is that of most.
+        is_plain = len(path) == 1 and path in self.asked
+        found = self.fields.get(str(path[0])) if is_plain else self.first(*path)
+        return found[:MESSAGE_CHARS] if isinstance(found, str) else ""
 
     def whole(self, *path: str | int) -> int | None:
         """Return the first scalar at that path if it is a whole number, else None."""

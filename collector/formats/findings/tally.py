@@ -6,8 +6,8 @@ bounded: by the distinct rules (`max_tracked`, past which the file is refused) a
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
+from heapq import nsmallest
 from typing import TYPE_CHECKING
 
 from collector.formats.claim import Basis, Claim, ClaimType, Severity, cut_list
@@ -43,7 +43,8 @@ class Tally:
     undecided: int = 0
     complete: bool = True
     succeeded: bool = True
-    _by_rule: Counter[tuple[Severity, str]] = field(default_factory=Counter)
+    _by_rule: dict[Severity, dict[str, int]] = field(default_factory=lambda: {level: {} for level in Severity})
+    _rules: int = 0
     _fixable: int | None = None
     _listed: list[JsonValue] = field(default_factory=list)
 
@@ -74,9 +75,13 @@ class Tally:
 
     def count(self, rule_id: str, severity: Severity, number: int = 1) -> None:
         """Count findings of one rule that `show` tells of, or nothing does."""
-        self._by_rule[severity, rule_id[: self.limits.max_text_chars]] += number
-        if len(self._by_rule) > self.limits.max_tracked:
-            raise MalformedError(Code.TOO_LARGE, f"more than {self.limits.max_tracked} rules have findings")
+        rules, rule = self._by_rule[severity], rule_id[: self.limits.max_text_chars]
+        known = rules.get(rule)
+        if known is None:
+            self._rules += 1
+            if self._rules > self.limits.max_tracked:
+                raise MalformedError(Code.TOO_LARGE, f"more than {self.limits.max_tracked} rules have findings")
+        rules[rule] = (known or 0) + number
 
     def show(
         self,
@@ -102,17 +107,15 @@ class Tally:
 
     def claim(self, title: str, thresholds: Thresholds, more: Mapping[str, JsonValue] | None = None) -> Claim:
         """Make the claim, named after the tool, else `title`; `more` are evidence fields of the format."""
-        total = self._by_rule.total()
-        evidence: JsonObject = {
-            level.value: sum(number for (found, _), number in self._by_rule.items() if found is level)
-            for level in Severity
-        }
+        by_level = {level: sum(rules.values()) for level, rules in self._by_rule.items()}
+        total = sum(by_level.values())
+        evidence: JsonObject = {level.value: number for level, number in by_level.items()}
         evidence |= {"total": total, "suppressed": self.suppressed, **(more or {})}
-        rules = sorted(self._by_rule.items(), key=lambda item: (item[0][0].rank, -item[1], item[0][1]))
-        listed: list[JsonValue] = [
-            {"id": rule, "severity": level.value, "count": number} for (level, rule), number in rules[:LISTED]
-        ]
-        cut_list(evidence, "rules", listed, len(rules))
+        listed: list[JsonValue] = []
+        for level, rules in self._by_rule.items():
+            most = nsmallest(LISTED - len(listed), rules.items(), key=lambda rule: (-rule[1], rule[0]))
+            listed += [{"id": rule, "severity": level.value, "count": number} for rule, number in most]
+        cut_list(evidence, "rules", listed, self._rules)
         if self._listed:
             cut_list(evidence, "findings", self._listed, total)
         if self._fixable is not None:
@@ -126,10 +129,11 @@ class Tally:
         said = (("tool", self.tool), ("toolVersion", self.tool_version), ("reportedAt", self.reported_at))
         evidence |= {name: value for name, value in said if value}
         is_whole = self.complete and self.succeeded
+        found = (level for level, rules in self._by_rule.items() if rules)
         return Claim(
             type=ClaimType.SECURITY_SCAN,
             name=self.tool or title,
             basis=Basis.MEASURED,
-            passed=is_whole and not any(level.rank <= thresholds.fail_on.rank for level, _ in self._by_rule),
+            passed=is_whole and not any(level.rank <= thresholds.fail_on.rank for level in found),
             evidence=evidence,
         )

@@ -22,4 +22,5 @@ def items(value: JsonValue, key: str) -> list[JsonValue]:
 
 def objects(value: JsonValue, key: str) -> list[JsonObject]:
     """Return those items of the array at a key of an object that are objects."""
-    return [item for item in items(value, key) if isinstance(item, dict)]
+    found = value.get(key) if isinstance(value, dict) else None
+    return [item for item in found if isinstance(item, dict)] if isinstance(found, list) else []

@@ -105,9 +105,10 @@ class Document:
 
 def license_of(concluded: str, declared: str) -> list[str]:
     """Return the licence that counts: the concluded one, else the declared one; of NONE and NOASSERTION nothing."""
-    return [text for text in (concluded, declared) if text not in _NO_LICENSE][:1]
+    counts = concluded if concluded not in _NO_LICENSE else declared
+    return [] if counts in _NO_LICENSE else [counts]
 
 
 def is_purl(reference_type: str) -> bool:
     """Say whether that type of an external reference, by its name or its URL, is a package url."""
-    return reference_type.rpartition("/")[2] == PURL
+    return reference_type == PURL or reference_type.endswith(f"/{PURL}")

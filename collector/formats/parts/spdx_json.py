@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collector.formats.json_events import Path
     from collector.formats.json_places import Places
     from collector.formats.limits import Limits
-    from shared.encoding import JsonValue
+    from shared.encoding import JsonObject, JsonValue
 
 TITLE = spdx.TITLE
 
@@ -80,17 +80,24 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     return document.claim()
 
 
-def _package(value: JsonValue) -> spdx.Package:
-    references = objects(value, "externalRefs")
-    checksums = objects(value, "checksums")
-    purls = (text(one, "referenceLocator") for one in references if spdx.is_purl(text(one, "referenceType")))
-    digests = (text(one, "checksumValue") for one in checksums if text(one, "algorithm") == spdx.SHA256)
+def _package(value: JsonObject) -> spdx.Package:
+    purl = sha256 = ""
+    for reference in objects(value, "externalRefs"):
+        if not purl and spdx.is_purl(_text(reference.get("referenceType"))):
+            purl = _text(reference.get("referenceLocator"))
+    for checksum in objects(value, "checksums"):
+        if not sha256 and checksum.get("algorithm") == spdx.SHA256:
+            sha256 = _text(checksum.get("checksumValue"))
     return spdx.Package(
-        name=text(value, "name"),
-        version=text(value, "versionInfo"),
-        spdx_id=text(value, "SPDXID"),
-        purl=next(purls, ""),
-        concluded=text(value, "licenseConcluded"),
-        declared=text(value, "licenseDeclared"),
-        sha256=next(digests, ""),
+        name=_text(value.get("name")),
+        version=_text(value.get("versionInfo")),
+        spdx_id=_text(value.get("SPDXID")),
+        purl=purl,
+        concluded=_text(value.get("licenseConcluded")),
+        declared=_text(value.get("licenseDeclared")),
+        sha256=sha256,
     )
+
+
+def _text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else ""

@@ -59,7 +59,8 @@ class Tally:
 
     def licensed(self, licenses: Iterable[str]) -> None:
         """Count the licences of one part, where they are known only behind it."""
-        self._licenses.update({text[: self.limits.max_text_chars] for text in licenses})
+        for text in {text[: self.limits.max_text_chars] for text in licenses}:
+            self._licenses[text] += 1
         if len(self._licenses) > self.limits.max_tracked:
             raise MalformedError(Code.TOO_LARGE, f"there are more than {self.limits.max_tracked} licences")
 

@@ -41,8 +41,9 @@ class Attempts:
     def add(self, identity: tuple[str, ...], outcome: Outcome, counts: Counts, case: Failed) -> None:
         """Count one case into `counts`, which must be the same for the same identity; `case` says which it is."""
         key = hash(identity)
-        if outcome is _PASSED and key not in self._series and len(self._series) < self.max_tracked:
-            self._series[key] = None
+        if outcome is _PASSED and key not in self._series:  # as below, for the many
+            if len(self._series) < self.max_tracked:
+                self._series[key] = None
             counts.attempts += 1
             counts.passed += 1
             return

@@ -36,6 +36,7 @@ _ACTIONS = frozenset(
     ("start", "run", "pause", "cont", "pass", "bench", "fail", "output", "skip", "attr", "build-output", "build-fail")
 )
 _EVENT = re.compile(r'\{"(?:Time|ImportPath|Action)":"[^"]*",(?:"Action":"[a-z-]+",)?"(?:Package|Action|Output)":"')
+_STRINGS = ("Package", "Action", "ImportPath", "Test", "Output", "FailedBuild")
 _HINT = "make the report again with go test -json, and nothing else in the file"
 
 
@@ -59,21 +60,33 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
             raise MalformedError(Code.BAD_SYNTAX, f"line {number} has no Action", _HINT)
         if tally.reported_at is None:
             tally.reported_at = moment(event.get("Time"))
-        package, action = _word(event, "Package", number), _word(event, "Action", number)
+        action, package = event["Action"], event.get("Package", "")
+        test, output = event.get("Test", ""), event.get("Output", "")
+        if not (isinstance(action, str) and isinstance(package, str)):
+            raise _no_string(event, number)
         if action == "build-fail":
-            if len(failed_builds) >= limits.max_tracked:
-                raise MalformedError(Code.TOO_LARGE, f"more than {limits.max_tracked} builds failed")
-            failed_builds.add(_word(event, "ImportPath", number))
+            _fail(failed_builds, event, number, limits)
         elif action != "build-output":
-            test = _word(event, "Test", number)
-            runs.take(package, test, action, _word(event, "Output", number))
-            failed_builds.discard(_word(event, "FailedBuild", number))
+            build = event.get("FailedBuild", "")
+            if not (isinstance(test, str) and isinstance(output, str) and isinstance(build, str)):
+                raise _no_string(event, number)
+            runs.take(package, test, action, output)
+            failed_builds.discard(build)
             if not test and (elapsed := seconds(str(event.get("Elapsed")))) is not None:
                 tally.seconds = (tally.seconds or 0.0) + elapsed
     runs.finish()
     for build in failed_builds:
         tally.case(build, build, Outcome.ERROR)
     return tally.claim(TITLE)
+
+
+def _fail(failed_builds: set[str], event: JsonObject, number: int, limits: Limits) -> None:
+    build = event.get("ImportPath", "")
+    if not isinstance(build, str):
+        raise _no_string(event, number)
+    if len(failed_builds) >= limits.max_tracked:
+        raise MalformedError(Code.TOO_LARGE, f"more than {limits.max_tracked} builds failed")
+    failed_builds.add(build)
 
 
 def _plain(tally: Tally, text: str) -> None:
@@ -83,8 +96,6 @@ def _plain(tally: Tally, text: str) -> None:
         tally.case(package, package, Outcome.ERROR, text=text)
 
 
-def _word(event: JsonObject, field: str, number: int) -> str:
-    value = event.get(field, "")
-    if not isinstance(value, str):
-        raise MalformedError(Code.BAD_SYNTAX, f"line {number}: {field} is no string", _HINT)
-    return value
+def _no_string(event: JsonObject, number: int) -> MalformedError:
+    field = next(name for name in _STRINGS if not isinstance(event.get(name, ""), str))
+    return MalformedError(Code.BAD_SYNTAX, f"line {number}: {field} is no string", _HINT)

@@ -82,7 +82,8 @@ class Runs:
             run = self._open[package] = _Run()
         if action == "output":
             self._say(package, test, output)
-            run.got_to_its_end = run.got_to_its_end or (not test and output.strip() == "FAIL")
+            if not test and output.strip() == "FAIL":
+                run.got_to_its_end = True
             return
         run.begun = True
         if test:
@@ -100,17 +101,18 @@ class Runs:
             self.tally.case(package, f"{package}.{test}", failure.outcome, text=failure.text)
 
     def _take_test(self, run: _Run, package: str, name: str, action: str) -> None:
-        if action != "run" and action not in _ENDS:
+        outcome = _ENDS.get(action)
+        if outcome is None and action != "run":
             return
         test = run.tests.get(name)
         if test is None:
             self._hold(1)
             test = run.tests[name] = _Test()
-        if action == "run":
+        if outcome is None:
             test.running += 1
             return
-        test.end(_ENDS[action])
-        if not _ENDS[action].is_failure:
+        test.end(outcome)
+        if not outcome.is_failure:
             self._texts.pop((package, name), None)
 
     def _end(self, package: str, run: _Run, ended: Outcome) -> None:

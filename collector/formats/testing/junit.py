@@ -96,9 +96,6 @@ class _Case(NamedTuple):
     found: _Found | None
 
 
-_NO_CASE = _Case(0, {}, None)
-
-
 @dataclass(slots=True)
 class _Suite:
     """A `testsuites` or `testsuite` that is open, with what it holds itself, not in nested suites."""
@@ -119,6 +116,7 @@ class _Report:
     summary: Summary = field(default_factory=Summary)
     totals: Totals = field(default_factory=Totals)
     case_seconds: float | None = None
+    has_seconds: bool = False
     open_suites: list[_Suite] = field(default_factory=list)
     case_depth: int = 0
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -150,8 +148,9 @@ class _Report:
         """Take the end of an element."""
         if depth == self.case_depth:
             _end_case(self)
-            outer = self.outer_cases.pop() if self.outer_cases else _NO_CASE
-            self.case_depth, self.attributes, self.found = outer
+            self.case_depth = 0
+            if self.outer_cases:
+                self.case_depth, self.attributes, self.found = self.outer_cases.pop()
         elif self.case_depth:
             if depth == self.case_depth + 1 and name in _TELLING and self.found and self.found.text is None:
                 self.found.text = text
@@ -202,6 +201,7 @@ def _child_of_case(report: _Report, name: str, attributes: Mapping[str, str]) ->
 
 def _start_suite(report: _Report, element: str, attributes: Mapping[str, str], depth: int) -> None:
     report.totals.declare(element, depth, attributes)
+    report.has_seconds = report.totals.seconds() is not None
     if report.open_suites:
         report.open_suites[-1].nested = True
     name, summary = attributes.get("name", ""), report.summary
@@ -223,11 +223,12 @@ def _property(report: _Report, attributes: Mapping[str, str]) -> None:
 
 
 def _end_case(report: _Report) -> None:
-    attributes, found, suite = report.attributes, report.found, report.open_suites[-1]
-    if (time := seconds(attributes.get("time"))) is not None:
+    found, suite, said = report.found, report.open_suites[-1], report.attributes.get
+    # What the suites declare comes before what the cases add up to.
+    if not report.has_seconds and (time := seconds(said("time"))) is not None:
         report.case_seconds = (report.case_seconds or 0.0) + time
-    name, group = attributes.get("name", ""), attributes.get("classname", "")
-    identity = (group, name, attributes.get("file", ""), attributes.get("line", ""))
+    name, group = said("name", ""), said("classname", "")
+    identity = group, name, said("file", ""), said("line", "")
     if found is None:
         suite.attempts.add(identity, _PASSED, suite.counts, _NOT_FAILED)
         return

@@ -26,8 +26,10 @@ class Outcome(IntEnum):
     @property
     def is_failure(self) -> bool:
         """Whether one such case is enough for a run not to pass."""
-        return self >= Outcome.FAILED
+        return self >= _FAILED
 
+
+_FAILED = Outcome.FAILED
 
 _WORDS = {
     "pass": Outcome.PASSED,

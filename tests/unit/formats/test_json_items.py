@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from collector.formats.json_events import EACH, Kind, Path, json_events
 from collector.formats.json_items import Piece, json_items
 from collector.formats.json_places import ALL, ANY, Places
-from collector.formats.json_quick import strict_members
+from collector.formats.json_quick import has_odd_number, strict_members
 from collector.formats.limits import Limits
-from shared.encoding import JsonValue
+from shared.encoding import DECODER, JsonValue
 from shared.errors import Code, MalformedError
 from tests.unit.formats.generated import Generated
 from tests.unit.formats.json_cases import ACCEPTED, REFUSED
@@ -88,6 +88,75 @@ def test_brackets_that_close_what_stands_around_members_are_none_of_them(text: s
     assert strict_members(f'"a":[{text}],"b":{{"c":[{text}]}}', levels, is_array=False) is None
     assert strict_members(f'"a":1}},{{"b":[{text}]', levels, is_array=False) is None
     assert strict_members('"a":1},{"b":2', levels, is_array=False) is None
+
+
+ODD = [
+    "9007199254740993",
+    "-9007199254740993",
+    "12345678901234567890",
+    "1" * 400,
+    "1" * 400 + ".5",
+    "1" * 400 + "e-5",
+    "1" * 400 + "E+5",
+    "1e309",
+    "-1E309",
+    "1e+309",
+    "1E+0309",
+    "0.1e310",
+    "-12.5E00400",
+    "1" * 300 + "e99",
+]
+EVEN = [
+    "9007199254740992",
+    "1e308",
+    "1e-400",
+    "1234567890123456.5",
+    "12345678901234567e-5",
+    "1e+10",
+    "0e999",
+    "0.0e-999",
+]
+AROUND = ["{}", "[{}]", "[ {}]", "[1,{}]", "[1,\n{}\n]", "[{},1]", "[{} ,1]", "[[{}]]", '{{"a":{}}}', '{{"a": {} }}']
+AROUND += ['{{"a":{},"b":1}}', '{{"a":\t{}\r\n,"b":1}}', '"a","b",{}', '"sha256:12e34",{},"1e999"', "1,{},2"]
+
+
+@pytest.mark.parametrize("around", AROUND)
+@pytest.mark.parametrize("number", ODD + EVEN)
+def test_a_number_that_cannot_be_is_seen_wherever_it_stands(number: str, around: str) -> None:
+    text = around.format(number)
+    assert (strict_members(text, 3, is_array=True) is None) == (number in ODD)
+    assert (strict_members(f'"a":[{text}]', 4, is_array=False) is None) == (number in ODD)
+
+
+NUMBERS = st.from_regex(
+    r"\A-?(?:0|[1-9][0-9]{0,2}|[1-9][0-9]{14,17}|[1-9][0-9]{300,320})(?:\.[0-9]{1,3})?(?:[eE][+-]?[0-9]{1,4})?\Z"
+)
+
+
+@given(NUMBERS, st.sampled_from(AROUND))
+def test_a_number_is_refused_as_by_the_strict_decoder(number: str, around: str) -> None:
+    text = around.format(number)
+    try:
+        expected = DECODER.decode(f"[{text}]")
+    except MalformedError:
+        expected = None
+    assert strict_members(text, 3, is_array=True) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"sha256:12e345abcdef0123"',
+        '"sha256:1234567890123456abcdef"',
+        '"2026-01-31T09:30:00.123456789Z"',
+        '"0aff-1234567890123456-1e456-x"',
+        '"a1e456:1"',
+        '"1e456"',
+        '"12345678901234567890"',
+    ],
+)
+def test_what_is_no_number_is_not_looked_at_twice(text: str) -> None:
+    assert not has_odd_number(f'[{text},{{"a":{text}}}]'.encode())
 
 
 SPELLINGS: st.SearchStrategy[dict[str, Any]] = st.sampled_from(

@@ -1,12 +1,15 @@
 """Text and JSON lines: what is read, and what is wrong with which line."""
 
 import io
+import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.formats import Limits
 from collector.formats.lines import text_lines
-from collector.formats.ndjson import json_lines
+from collector.formats.ndjson import json_lines, mixed_lines
 from shared.errors import Code, MalformedError
 
 SMALL = Limits(max_token_bytes=20, max_events=5)
@@ -84,3 +87,64 @@ def test_a_line_that_is_no_strict_object_is_refused_with_its_number(name: str) -
         objects(data, Limits())
     assert refused.value.code is code
     assert where in refused.value.detail
+
+
+# Lines are read many at a time with this number between them; the lines here try to be other lines together.
+BETWEEN = "271828182845904"
+TOGETHER = {
+    "two objects on a line, one on two": [b"{},{}", b'{"a":[{}', b"{}]}"],
+    "two objects on a line, a string on two": [b"{},{}", b'{"a":"}', b'{"}'],
+    "the number itself on a line": [f"{{}},{BETWEEN},{{}}".encode(), b'{"a":[{}', b"{}]}"],
+    "a number that is equal on a line": [b"{},2.71828182845904e14,{}", b'{"a":[{}', b"{}]}"],
+    "a number that is equal with a point": [f"{{}},{BETWEEN}.0,{{}}".encode(), b'{"a":[{}', b"{}]}"],
+    "the number beside an object": [f"{{}},{BETWEEN}".encode(), b"{}"],
+    "a bracket that is closed": [b"{}],[{}", b"{}"],
+    "a bracket that is closed on one line and opened on another": [b"{}]", b"[{}"],
+    "all brackets that stand around are closed": [b"{}" + b"]" * 100, b"[" * 100 + b"{}"],
+    "a comma behind an object": [b"{},", b"{}"],
+    "an object and a comment": [b"{} // {}", b"{}"],
+}
+
+
+@pytest.mark.parametrize("chunk_bytes", [8, 65_536])
+@pytest.mark.parametrize("around", [0, 3])
+@pytest.mark.parametrize("name", TOGETHER)
+def test_lines_that_are_objects_only_together_are_none(name: str, around: int, chunk_bytes: int) -> None:
+    whole = [b'{"a":1}'] * around
+    data = b"\n".join([*whole, *TOGETHER[name], *whole])
+    limits = Limits(chunk_bytes=chunk_bytes)
+    for read in (json_lines, mixed_lines):
+        with pytest.raises(MalformedError) as refused:
+            list(read(io.BytesIO(data), limits))
+        assert refused.value.code is Code.BAD_SYNTAX
+        assert f"line {around + 1} " in refused.value.detail.replace(":", " ")
+
+
+@pytest.mark.parametrize("chunk_bytes", [8, 65_536])
+def test_lines_that_hold_what_is_put_between_lines_are_read(chunk_bytes: int) -> None:
+    said: list[dict[str, object]] = [
+        {"a": int(BETWEEN)},
+        {"a": [BETWEEN, float(BETWEEN)]},
+        {BETWEEN: f"}},{BETWEEN},{{"},
+        {"a": "\n"},
+    ]
+    data = b"\n\n".join(json.dumps(one).encode() for one in said)
+    assert [found for _, found in objects(data, Limits(chunk_bytes=chunk_bytes))] == said
+
+
+@given(
+    st.lists(st.sampled_from(["{}", '{"a":[{}', "{}]}", "{},{}", '{"a":"}', '{"}', f"{{}},{BETWEEN},{{}}", "", "x"]))
+)
+def test_many_lines_are_read_as_each_of_them_is(lines: list[str]) -> None:
+    data = "\n".join(lines).encode()
+    refused = [number for number, line in enumerate(lines, 1) if line not in {"", "{}"}]
+    if refused or not any(lines):
+        with pytest.raises(MalformedError):
+            objects(data, Limits())
+    else:
+        assert objects(data, Limits()) == [(number, {}) for number, line in enumerate(lines, 1) if line]
+
+
+def test_text_among_objects_keeps_its_place() -> None:
+    read = list(mixed_lines(io.BytesIO(b'ok\n{"a":1}\n\nFAIL x\n{"b":2}\n'), Limits()))
+    assert read == [(1, "ok"), (2, {"a": 1}), (3, ""), (4, "FAIL x"), (5, {"b": 2})]

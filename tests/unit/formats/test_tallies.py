@@ -3,6 +3,8 @@
 import tracemalloc
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from collector.formats import Limits, Severity, Thresholds
 from collector.formats.coverage.tally import Sums
@@ -244,3 +246,23 @@ def test_a_duration_that_no_run_can_have_is_left_out(seconds: float) -> None:
     tally = Run(Limits())
     tally.case("a", "1", PASSED, seconds=seconds)
     assert "durationSeconds" not in tally.claim("T").evidence
+
+
+@given(
+    st.lists(st.dictionaries(st.sampled_from([0, 1, 2, 63, 64, 65, 127, 128, 10**9]), st.booleans()), max_size=4),
+    st.sampled_from([1, 3, 1_000]),
+)
+def test_many_lines_count_as_each_of_them_does(records: list[dict[int, bool]], most: int) -> None:
+    limits = Limits(max_tracked=most)
+    at_once, one_by_one = Coverage(limits), Coverage(limits)
+    for number, lines in enumerate(records):
+        file = f"file {number % 2}"
+        at_once.lines(file, lines)
+        for line, hit in lines.items():
+            one_by_one.line(file, line, hit=hit)
+    if most == 1_000:
+        assert at_once.claim("LCOV", Thresholds()) == one_by_one.claim("LCOV", Thresholds())
+    else:  # what is forgotten may count again, and never less
+        total = at_once.claim("LCOV", Thresholds()).evidence["linesTotal"]
+        assert isinstance(total, int)
+        assert total >= len({(number % 2, line) for number, lines in enumerate(records) for line in lines})

@@ -120,3 +120,16 @@ def test_a_tag_larger_than_the_limit_is_refused() -> None:
 
 def test_more_elements_than_the_limit_are_refused() -> None:
     assert reason(b"<a>" + b"<b/>" * 20 + b"</a>", Limits(max_events=10)) is Code.TOO_LARGE
+
+
+def test_a_prefix_that_is_declared_within_counts_from_there_and_that_of_xml_is_no_name_of_ours() -> None:
+    data = b'<a xml:time="1" time="2"><b xmlns:p="v" p:time="3" xml:time="4"/><c xml:status="x"/></a>'
+    starts = [event for event in read(data) if isinstance(event, Start)]
+    assert starts[0].attributes["time"] == "2"
+    assert starts[1].attributes["time"] == "3"
+    assert "status" not in starts[2].attributes
+
+
+def test_an_attribute_without_a_namespace_comes_before_its_namesakes() -> None:
+    data = b'<a xmlns:p="v" status="failed" p:status="passed"><b p:status="passed" status="failed"/></a>'
+    assert [event.attributes["status"] for event in read(data) if isinstance(event, Start)] == ["failed", "failed"]
