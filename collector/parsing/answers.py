@@ -1,8 +1,8 @@
 """What the parsing child answers, as JSON: a claim, an error about the file, or that it failed; read back strictly.
 
 Invariants: the child has read hostile bytes, so its answer is held to be hostile, too; what is not exactly one of the
-known shapes is no answer, nor is a claim that the file's format cannot make. A claim's evidence is as deep in the answer
-as it was in the file, so no depth is lost.
+known shapes is no answer, nor is a claim that its format cannot make. A claim's evidence is as deep in the answer as it
+was in the file, so no depth is lost.
 """
 
 from __future__ import annotations
