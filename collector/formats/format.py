@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from collector.formats.claim import Basis
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -21,7 +23,7 @@ class Format:
     where the file itself says it; `recognise` looks at a head, `read` turns a stream at its first byte into
     a claim or raises `MalformedError`; `ends` says that a file which parses to its end is complete, so that
     nobody need wait for more, and that a file which was cut is always noticed. `looks_for` says in words what
-    `recognise` does: one line, for `formats explain`.
+    `recognise` does: one line, for `formats explain`. `basis` is what a claim of this format rests on.
     """
 
     key: str
@@ -31,3 +33,8 @@ class Format:
     read: Callable[[BinaryIO, Thresholds, Limits], Claim]
     ends: bool
     looks_for: str
+    basis: Basis = Basis.MEASURED
+
+    def can_say(self, claim: Claim) -> bool:
+        """Say whether a claim has the type and the basis that those of this format have."""
+        return claim.basis is self.basis and self.type in (None, claim.type)

@@ -1,7 +1,8 @@
 """What the parsing child answers, as JSON: a claim, an error about the file, or that it failed; read back strictly.
 
 Invariants: the child has read hostile bytes, so its answer is held to be hostile, too; what is not exactly one of the
-known shapes is no answer. A claim's evidence is as deep in the answer as it was in the file, so no depth is lost.
+known shapes is no answer, nor is a claim that its format cannot make. A claim's evidence is as deep in the answer as it
+was in the file, so no depth is lost.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from collector.formats import Basis, Claim, ClaimType
+from collector.formats import FORMATS, Basis, Claim, ClaimType
 from collector.parsing.frames import MAX_ANSWER_BYTES
 from shared.encoding import check_tree, compact, parse_object
 from shared.errors import FILE_CODES, Code, MalformedError
@@ -77,14 +78,21 @@ def encode_failure(why: Why, where: str) -> bytes:
     return compact({"failed": why.value, "where": where[:_MAX_TEXT_CHARS]})
 
 
-def decode(answer: bytes) -> Claim:
-    """Read an answer: the claim, or `MalformedError` about the file, or `ChildError` where it is neither."""
+def decode(answer: bytes, format_key: str) -> Claim:
+    """Read the answer about a file of a format: the claim, or `MalformedError` about it, or `ChildError` for neither.
+
+    A claim that says what no file of this format can is neither: a provenance from a test report, a measurement from
+    what somebody declared.
+    """
     try:
         said = parse_object(answer)
     except MalformedError:
         raise _nonsense() from None
     if said.keys() == _CLAIM:
-        return _claim(said)
+        claim = _claim(said)
+        if not any(row.can_say(claim) for row in FORMATS if row.key == format_key):
+            raise _nonsense()
+        return claim
     if said.keys() == _ERROR:
         raise _error(said)
     if said.keys() == _FAILED and _text(said["failed"]) in (Why.MEMORY, Why.BUG):

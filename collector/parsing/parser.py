@@ -56,6 +56,7 @@ class Bounds:
 class Pending:
     """A file that was handed to the parser; `outcome` is there once it was waited for."""
 
+    format: str
     request: bytes
     content: Callable[[], Iterable[bytes]]
     size: int
@@ -111,7 +112,8 @@ class Parser:
         with self._in_use:
             if self._pending is not None:
                 self._settle(self._pending)
-            pending = Pending(encode_request(request), content, size, Patience(self.bounds.longest(size)))
+            patience = Patience(self.bounds.longest(size))
+            pending = Pending(request.format, encode_request(request), content, size, patience)
             self._send(pending)
             self._pending = pending
             return pending
@@ -181,7 +183,7 @@ class Parser:
 
     def _outcome(self, pending: Pending) -> Claim | CarnetError:
         try:
-            claim = decode(self._answer(pending))
+            claim = decode(self._answer(pending), pending.format)
         except MalformedError as error:
             self._count()
             return error

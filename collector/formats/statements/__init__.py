@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collector.formats.claim import ClaimType
+from collector.formats.claim import Basis, ClaimType
 from collector.formats.format import Format
 from collector.formats.statements import attest, csaf, envelopes, in_toto, openvex, sigstore
 
@@ -15,6 +15,7 @@ ROWS: tuple[Format, ...] = (
         attest.read,
         ends=True,
         looks_for="JSON whose carnet begins with attest/",
+        basis=Basis.DECLARED,
     ),
     Format(
         "sigstore-bundle",
@@ -24,6 +25,7 @@ ROWS: tuple[Format, ...] = (
         sigstore.read,
         ends=True,
         looks_for="JSON with a mediaType of Sigstore bundles, or attestations with a bundle",
+        basis=Basis.CARRIED,
     ),
     Format(
         "in-toto",
@@ -33,6 +35,7 @@ ROWS: tuple[Format, ...] = (
         in_toto.read,
         ends=True,
         looks_for="JSON whose _type begins with https://in-toto.io/Statement/",
+        basis=Basis.CARRIED,
     ),
     Format(
         "dsse",
@@ -42,6 +45,7 @@ ROWS: tuple[Format, ...] = (
         envelopes.read,
         ends=False,
         looks_for="JSON with payload, payloadType and signatures, or a payloadType of in-toto",
+        basis=Basis.CARRIED,
     ),
     Format(
         "openvex",
@@ -51,6 +55,7 @@ ROWS: tuple[Format, ...] = (
         openvex.read,
         ends=True,
         looks_for="JSON whose @context is OpenVEX's",
+        basis=Basis.CARRIED,
     ),
     Format(
         "csaf",
@@ -60,6 +65,7 @@ ROWS: tuple[Format, ...] = (
         csaf.read,
         ends=True,
         looks_for="JSON with document that has a csaf_version, or tracking beside publisher",
+        basis=Basis.CARRIED,
     ),
 )
 """The rows of this group, the more specific one first."""

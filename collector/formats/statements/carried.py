@@ -46,7 +46,8 @@ _COMMITS: frozenset[Path] = frozenset(
         ("predicate", "buildDefinition", "resolvedDependencies", EACH, "digest", "gitCommit"),
     }
 )
-_VEX_STATUS: Path = ("predicate", "statements", EACH, "status")
+_VEX_STATEMENT: Path = ("predicate", "statements", EACH)
+_VEX_STATUS: Path = (*_VEX_STATEMENT, "status")
 _COMMITS_TOLD_APART = 2
 """Of more than one, none is the source: more need not be kept."""
 _HEX = re.compile(r"(?:[0-9a-f]{2}){8,64}")
@@ -89,6 +90,7 @@ class Carried:
     _builders: dict[str, None] = field(default_factory=dict)
     _commits: set[str] = field(default_factory=set)
     _vex: Counter[str] = field(default_factory=Counter)
+    _vex_statements: int = 0
     _subjects: dict[tuple[str | None, str], None] = field(default_factory=dict)
     _subject_count: int = 0
     _is_about_something: bool = True
@@ -137,6 +139,8 @@ class Carried:
         most = self.limits.max_text_chars
         if path[:2] == _SUBJECT:
             self._subject(seen, event)
+        elif path == _VEX_STATEMENT:
+            self._vex_statements += event.kind is not Kind.MAP_END
         elif path == ("predicate",):
             seen.has_predicate = seen.has_predicate or event.kind is Kind.MAP
         elif not isinstance(value, str):
@@ -200,7 +204,8 @@ class Carried:
         if kind is ClaimType.VEX:
             evidence |= {name: self._vex[name] for name in VEX_STATUSES.values()}
         evidence |= whole(document)
-        is_known = kind is not ClaimType.VEX or (self._vex.total() > 0 and not self._vex["otherStatus"])
+        has_statuses = self._vex.total() == self._vex_statements > 0 and not self._vex["otherStatus"]
+        is_known = kind is not ClaimType.VEX or has_statuses
         return Claim(
             type=kind,
             name=title,

@@ -13,16 +13,18 @@ from shared.encoding import JsonObject, JsonValue, compact
 from shared.errors import FILE_CODES, Code, MalformedError
 
 DIGEST = "ab" * 32
+KEY = "trivy"
 CLAIM = Claim(
     type=ClaimType.SECURITY_SCAN,
     name="Trivy \u00e9\u2603",
-    basis=Basis.CARRIED,
+    basis=Basis.MEASURED,
     passed=False,
     evidence={"total": 3, "score": 9.75, "flag": True, "none": None, "rows": [{"name": "x"}], "by": {"a b": 1}},
     subjects=((None, DIGEST), ("app", DIGEST)),
 )
 GOOD: JsonObject = {
-    "type": "SBOM", "name": "n", "basis": "measured", "passed": True, "evidence": {}, "subjects": [[None, DIGEST]],
+    "type": "SECURITY_SCAN", "name": "n", "basis": "measured", "passed": True, "evidence": {},
+    "subjects": [[None, DIGEST]],
 }  # fmt: skip
 WRONG: dict[str, list[JsonValue]] = {
     "type": ["sbom", "", 1, None, []],
@@ -37,7 +39,7 @@ WRONG: dict[str, list[JsonValue]] = {
 
 
 def test_a_claim_comes_back_as_it_was() -> None:
-    assert decode(encode_claim(CLAIM)) == CLAIM
+    assert decode(encode_claim(CLAIM), KEY) == CLAIM
 
 
 def test_every_field_of_a_claim_is_carried() -> None:
@@ -49,14 +51,14 @@ def test_evidence_as_deep_as_a_file_may_be_comes_back() -> None:
     for _ in range(98):
         deep = [deep]
     claim = dataclasses.replace(CLAIM, evidence={"deep": deep})
-    assert decode(encode_claim(claim)) == claim
+    assert decode(encode_claim(claim), KEY) == claim
 
 
 @pytest.mark.parametrize("code", sorted(FILE_CODES))
 @pytest.mark.parametrize("hint", [None, "do this"])
 def test_an_error_about_the_file_comes_back_as_it_was(code: Code, hint: str | None) -> None:
     with pytest.raises(MalformedError) as caught:
-        decode(encode_error(MalformedError(code, "line 3: wrong", hint)))
+        decode(encode_error(MalformedError(code, "line 3: wrong", hint)), KEY)
     assert (caught.value.code, caught.value.detail, caught.value.hint) == (code, "line 3: wrong", hint)
 
 
@@ -65,14 +67,14 @@ def test_a_claim_too_long_to_be_handed_on_is_an_error_about_the_file() -> None:
     answer = encode_claim(claim)
     assert len(answer) < MAX_ANSWER_BYTES
     with pytest.raises(MalformedError) as caught:
-        decode(answer)
+        decode(answer, KEY)
     assert caught.value.code is Code.TOO_LARGE
 
 
 @pytest.mark.parametrize("why", [Why.MEMORY, Why.BUG])
 def test_a_failure_comes_back_with_its_place(why: Why) -> None:
     with pytest.raises(ChildError) as caught:
-        decode(encode_failure(why, "TypeError in junit.py:7"))
+        decode(encode_failure(why, "TypeError in junit.py:7"), KEY)
     assert (caught.value.why, caught.value.detail) == (why, "TypeError in junit.py:7")
 
 
@@ -103,7 +105,25 @@ def test_a_failure_comes_back_with_its_place(why: Why) -> None:
 )  # fmt: skip
 def test_what_is_not_exactly_an_answer_is_none(answer: bytes) -> None:
     with pytest.raises(ChildError) as caught:
-        decode(answer)
+        decode(answer, KEY)
+    assert caught.value.why is Why.NONSENSE
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "basis"),
+    [
+        ("trivy", ClaimType.TEST_RESULTS, Basis.MEASURED),
+        ("trivy", ClaimType.SECURITY_SCAN, Basis.CARRIED),
+        ("junit-xml", ClaimType.BUILD_PROVENANCE, Basis.MEASURED),
+        ("attest", ClaimType.TEST_RESULTS, Basis.MEASURED),
+        ("dsse", ClaimType.TEST_RESULTS, Basis.MEASURED),
+        ("openvex", ClaimType.VEX, Basis.MEASURED),
+        ("no-format", ClaimType.SECURITY_SCAN, Basis.MEASURED),
+    ],
+)
+def test_a_claim_that_no_file_of_the_format_makes_is_no_answer(key: str, kind: ClaimType, basis: Basis) -> None:
+    with pytest.raises(ChildError) as caught:
+        decode(encode_claim(dataclasses.replace(CLAIM, type=kind, basis=basis)), key)
     assert caught.value.why is Why.NONSENSE
 
 
@@ -111,5 +131,5 @@ def test_what_is_not_exactly_an_answer_is_none(answer: bytes) -> None:
 def test_numbers_that_cannot_be_written_are_an_error_about_the_file(number: float) -> None:
     claim = dataclasses.replace(CLAIM, evidence={"total": 1, "declaredTotals": {"tests": number}})
     with pytest.raises(MalformedError) as caught:
-        decode(encode_claim(claim))
+        decode(encode_claim(claim), KEY)
     assert caught.value.code is Code.BAD_SYNTAX

@@ -38,6 +38,9 @@ def spelled(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
+VEX = {"predicateType": "https://openvex.dev/ns/v0.2.0"}
+
+
 @pytest.mark.parametrize(
     ("changes", "passed", "kind"),
     [
@@ -53,6 +56,10 @@ def spelled(value: object) -> bytes:
             False,
             ClaimType.VEX,
         ),
+        ({**VEX, "predicate": {"statements": [{"status": "fixed"}, {"status": "not_affected"}]}}, True, ClaimType.VEX),
+        ({**VEX, "predicate": {"statements": [{"status": "fixed"}, {}]}}, False, ClaimType.VEX),
+        ({**VEX, "predicate": {"statements": [{"status": "fixed"}, "fixed"]}}, False, ClaimType.VEX),
+        ({**VEX, "predicate": {"statements": [{"status": "fixed"}, {"status": 7}]}}, False, ClaimType.VEX),
     ],
 )
 def test_a_statement_passes_if_it_names_something_by_a_digest(
