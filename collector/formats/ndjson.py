@@ -6,6 +6,7 @@ As strict as `json_events`, which also says what is wrong with a line that is re
 from __future__ import annotations
 
 import io
+from operator import methodcaller
 from typing import TYPE_CHECKING, BinaryIO
 
 from collector.formats.json_events import json_events
@@ -43,7 +44,7 @@ def mixed_lines(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, JsonObj
 
     Raises what `json_lines` raises.
     """
-    return _read(stream, limits, lambda text: text.startswith("{"))
+    return _read(stream, limits, methodcaller("startswith", "{"))
 
 
 def _read(

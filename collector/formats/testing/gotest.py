@@ -60,24 +60,32 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
             raise MalformedError(Code.BAD_SYNTAX, f"line {number} has no Action", _HINT)
         if tally.reported_at is None:
             tally.reported_at = moment(event.get("Time"))
-        action, package = event["Action"], event.get("Package", "")
-        test, output = event.get("Test", ""), event.get("Output", "")
+        said = event.get
+        action, package, test, output = event["Action"], said("Package", ""), said("Test", ""), said("Output", "")
         if not (isinstance(action, str) and isinstance(package, str)):
             raise _no_string(event, number)
         if action == "build-fail":
             _fail(failed_builds, event, number, limits)
         elif action != "build-output":
-            build = event.get("FailedBuild", "")
-            if not (isinstance(test, str) and isinstance(output, str) and isinstance(build, str)):
+            if not (isinstance(test, str) and isinstance(output, str)):
                 raise _no_string(event, number)
             runs.take(package, test, action, output)
-            failed_builds.discard(build)
-            if not test and (elapsed := seconds(str(event.get("Elapsed")))) is not None:
-                tally.seconds = (tally.seconds or 0.0) + elapsed
+            if not test:  # of a package, the few
+                _package(tally, failed_builds, event, number)
     runs.finish()
     for build in failed_builds:
         tally.case(build, build, Outcome.ERROR)
     return tally.claim(TITLE)
+
+
+def _package(tally: Tally, failed_builds: set[str], event: JsonObject, number: int) -> None:
+    build = event.get("FailedBuild", "")
+    if not isinstance(build, str):
+        raise _no_string(event, number)
+    failed_builds.discard(build)
+    elapsed = seconds(str(event.get("Elapsed")))
+    if elapsed is not None:
+        tally.seconds = (tally.seconds or 0.0) + elapsed
 
 
 def _fail(failed_builds: set[str], event: JsonObject, number: int, limits: Limits) -> None:

@@ -75,7 +75,8 @@ class Runs:
     def take(self, package: str, test: str, action: str, output: str) -> None:
         """Take one event; `test` is "" where it is about the package."""
         most = self.limits.max_text_chars
-        package, test = package[:most], test[:most]
+        if len(package) > most or len(test) > most:
+            package, test = package[:most], test[:most]
         run = self._open.get(package)
         if run is None:
             self._hold(int(package not in self._ended))
@@ -156,7 +157,10 @@ class Runs:
             )
 
     def _say(self, package: str, test: str, output: str) -> None:
-        key = package, test
-        said = self._texts.get(key, "")
-        if (said or len(self._texts) < _HELD_TEXTS) and len(said) < TEXT_CHARS:
-            self._texts[key] = said + output[:TEXT_CHARS]
+        texts, key = self._texts, (package, test)
+        said = texts.get(key)
+        if said is None:
+            if len(texts) < _HELD_TEXTS:
+                texts[key] = output[:TEXT_CHARS]
+        elif len(said) < TEXT_CHARS:
+            texts[key] = said + output[:TEXT_CHARS]
