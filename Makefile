@@ -42,7 +42,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 	--no-header --no-annotate --no-emit-index-url --quiet $(if $(UPGRADE),--upgrade)
 
 lock: setup  ## the locks anew from pyproject.toml; UPGRADE=1 takes newer versions too
-	$(LOCK) --extra pipeline --extra collector --extra receiver --output-file requirements.lock
+	$(LOCK) --extra pipeline --extra collector --extra receiver --extra postgres --extra redis --output-file requirements.lock
 	$(LOCK) --all-extras --constraints requirements.lock --output-file requirements-dev.lock
 	@.ci/python
 

@@ -21,7 +21,7 @@ from shared.errors import Code, ConfigError, TryLaterError
 from shared.wire import JSON_TYPE, MAX_RETRY_AFTER_SECONDS, error_for
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
     from types import SimpleNamespace, TracebackType
     from typing import Self
@@ -151,14 +151,24 @@ class Client:
         return await self._ask("GET", path, None, token)
 
     async def post(
-        self, path: str, body: bytes, token: str | None, again: Callable[[], Awaitable[None]] | None = None
+        self,
+        path: str,
+        body: bytes,
+        token: str | None,
+        again: Callable[[], Awaitable[None]] | None = None,
+        *,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send JSON; `again` is awaited before the body is handed over a second time.
 
         Raises `UnreachableError` where nobody answered, else the family that `shared.wire` gives to the status; a
         redirect or another unexpected status counts as somebody else answering.
         """
-        return await self._ask("POST", path, body, token, again)
+        return await self._ask("POST", path, body, token, again, headers)
+
+    async def put(self, path: str, body: bytes, token: str | None) -> Answer:
+        """Send JSON that takes the place of what is there; raises as `post` does."""
+        return await self._ask("PUT", path, body, token)
 
     async def _ask(
         self,
@@ -167,8 +177,9 @@ class Client:
         body: bytes | None,
         token: str | None,
         again: Callable[[], Awaitable[None]] | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> Answer:
-        headers = {} if body is None else {"Content-Type": JSON_TYPE}
+        headers = dict(more or {}) | ({} if body is None else {"Content-Type": JSON_TYPE})
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         used = _Connection()

@@ -18,10 +18,10 @@ from collector.attest import Identity
 from collector.client import ClientSettings, check_url
 from collector.clock import utcnow
 from collector.plans import root_plans
-from collector.secretrules import secret_rules
 from collector.spool import Spool, SpoolSettings
 from shared.errors import ConfigError
 from shared.keyfile import load_key
+from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

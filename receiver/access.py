@@ -1,27 +1,48 @@
-"""Tokens: issue them, recognise them, and give a collector one for an hour against its key's signature."""
+"""Tokens: issue, list and revoke them, recognise them, and give a collector one for an hour for its key's signature."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from receiver.caller import Caller
 from receiver.core.admit import KeyState
+from receiver.core.covering import EVERYTHING
+from receiver.core.cursors import read_pair, write_cursor
 from receiver.core.tokens import SECRET_BYTES, Kind, Scope, make_token, parse_token, unauthorized
 from receiver.core.trail import Act
 from receiver.store import audit, collectors, invitations, tokens, workspaces
+from receiver.store import tokens as token_rows
 from receiver.store.collectors import CollectorStatus
+from receiver.store.columns import micros
 from receiver.store.engine import Store, Tx
-from receiver.store.tokens import TokenRow
 from shared import dsse, statement
+from shared.encoding import JsonObject
 from shared.errors import CarnetError, Code, ConfigError, UntrustedError
-from shared.predicates import Access
+from shared.predicates import Access, Limits
+
+# Named here because whoever calls a use case does not look into the store.
+TokenRow: TypeAlias = token_rows.TokenRow
 
 ACCESS_VALID = timedelta(hours=1)
 ACCESS_LIMIT_PER_MINUTE = 1200
 LAST_USE_STEP = timedelta(minutes=10)
 MAX_VALID_DAYS = 366
+MAX_PER_MINUTE = 1_000_000
+MAX_LISTED = 200
+
+
+class SpentError(UntrustedError):
+    """A token that was issued here and is good no more: what it was is for the trail of its workspace alone."""
+
+    def __init__(self, row: TokenRow) -> None:
+        """Say what is said to every token that is not good."""
+        said = unauthorized()
+        super().__init__(said.code, said.detail, said.hint)
+        self.workspace_id = row.workspace_id
+        self.token_id = row.token_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +68,13 @@ def issue(  # noqa: PLR0913, PLR0917 - each is a property of the token
     valid_days: int = 90,
     limit_per_minute: int = 100,
     collector_id: str | None = None,
+    limits: Limits = EVERYTHING,
 ) -> IssuedToken:
     """Issue a token; raises `StateError` without such a workspace or collector, `ConfigError` for a bad lifetime."""
-    if not 1 <= valid_days <= MAX_VALID_DAYS or limit_per_minute < 1:
+    if not 1 <= valid_days <= MAX_VALID_DAYS or not 1 <= limit_per_minute <= MAX_PER_MINUTE:
         raise ConfigError(
             f"a token of {valid_days} days and {limit_per_minute} requests a minute",
-            f"1 to {MAX_VALID_DAYS} days, and at least one request a minute",
+            f"1 to {MAX_VALID_DAYS} days, and 1 to {MAX_PER_MINUTE} requests a minute",
         )
 
     def act(tx: Tx) -> IssuedToken:
@@ -75,9 +97,10 @@ def issue(  # noqa: PLR0913, PLR0917 - each is a property of the token
                 limit_per_minute,
                 now,
                 expires_at,
+                limits=limits,
             ),
         )
-        detail = {"token": parsed.token_id, "kind": kind.value, "label": label}
+        detail: JsonObject = {"token": parsed.token_id, "kind": kind.value, "label": label, "limits": limits.to_wire()}
         audit.add(tx, workspace_id, Act(now, "operator", "token.issue", detail))
         return IssuedToken(token, parsed.token_id, expires_at)
 
@@ -85,7 +108,7 @@ def issue(  # noqa: PLR0913, PLR0917 - each is a property of the token
 
 
 def authenticate(store: Store, bearer: str, now: datetime) -> Caller:
-    """Recognise a token; raises `UntrustedError` (`unauthorized`) for one that is wrong, expired or revoked.
+    """Recognise a token; raises `UntrustedError` (`unauthorized`), and `SpentError` for one that was good once.
 
     A token that is spelled wrong never reaches the database. The last use is noted at most every ten minutes.
     """
@@ -94,10 +117,43 @@ def authenticate(store: Store, bearer: str, now: datetime) -> Caller:
     if row is None or not parsed.matches(row.digest) or row.kind is not parsed.kind:
         raise unauthorized()
     if not (row.good(now) or (waits and row.revoked_at is None)):
-        raise unauthorized()
+        raise SpentError(row)
     if row.last_used_at is None or now - row.last_used_at >= LAST_USE_STEP:
         store.write(lambda tx: tokens.used(tx, row.workspace_id, row.token_id, now))
-    return Caller(row.workspace_id, row.token_id, row.scopes, row.collector_id, row.limit_per_minute, row.kind)
+    return Caller(
+        row.workspace_id, row.token_id, row.scopes, row.collector_id, row.limit_per_minute, row.kind, row.limits
+    )
+
+
+def listed(
+    store: Store, workspace_id: str, limit: int, cursor: str | None = None
+) -> tuple[tuple[TokenRow, ...], str | None]:
+    """Give tokens, newest first, at most 200, and the next cursor; raises `MalformedError` for one that is not ours."""
+    before = None if cursor is None else read_pair(cursor)
+    limit = min(max(limit, 1), MAX_LISTED)
+    rows = store.read(lambda tx: tokens.page(tx, workspace_id, limit + 1, before))
+    last = rows[limit - 1] if len(rows) > limit else None
+    return tuple(rows[:limit]), None if last is None else write_cursor(micros(last.created_at), last.token_id)
+
+
+def revoke(
+    store: Store, workspace_id: str, token_id: str, reason: str, by: str, now: datetime, origin: str | None = None
+) -> TokenRow:
+    """Revoke a token from now on; one that is revoked already stays as it is, with its first time and reason.
+
+    `by` is the id of the token that asks, or "operator". Raises `StateError` (`not_found`) for what is not a token of
+    this workspace.
+    """
+
+    def act(tx: Tx) -> TokenRow:
+        row = tokens.get(tx, workspace_id, token_id)
+        if row.revoked_at is not None:
+            return row
+        tokens.revoke(tx, workspace_id, token_id, reason, now)
+        audit.add(tx, workspace_id, Act(now, by, "token.revoke", {"token": token_id, "reason": reason}, origin))
+        return tokens.get(tx, workspace_id, token_id)
+
+    return store.write(act)
 
 
 def _find(tx: Tx, token_id: str) -> tuple[TokenRow | None, bool]:

@@ -30,14 +30,18 @@ from receiver.web.door import listen
 from receiver.web.guard import Guards
 from receiver.web.journal import LibraryLog, make_journal
 from receiver.web.metrics import Metrics
+from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits
 from receiver.web.routes import Route
 from receiver.web.server import Server
 from receiver.web.settings import WebSettings
+from receiver.web.sharedlimits import SharedWindows
 from receiver.web.state import Services
 from receiver.web.table import TABLE
+from receiver.web.tally import Keeper, Tally
 from shared.errors import ConfigError
 from shared.keyfile import read_secret
+from shared.secretrules import secret_rules
 
 MASTER_KEY_BYTES = 32
 MAX_EXAMINERS = 4
@@ -53,6 +57,15 @@ class Address:
 
 
 @dataclass(frozen=True, slots=True)
+class SharedLimits:
+    """Where rate limits are counted together with other receivers, and how long that may take."""
+
+    url: str
+    password_file: Path | None
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a receiver is started with: plain values, all validated."""
 
@@ -63,11 +76,18 @@ class Plan:
     tls_key_file: Path | None = None
     metrics_address: Address | None = None
     settings: WebSettings = field(default_factory=WebSettings)
+    database_password_file: Path | None = None
+    shared_limits: SharedLimits | None = None
+    refusals_seconds: float = 60.0
 
 
 def plan_for(config: ReceiverConfig) -> Plan:
     """Read a plan out of a configuration."""
     metrics = None if config.metrics_port is None else Address(config.metrics_host, config.metrics_port)
+    shared = None
+    if config.rate_limit_storage_url is not None:
+        seconds = config.rate_limit_storage_seconds
+        shared = SharedLimits(config.rate_limit_storage_url, config.rate_limit_password_file, seconds)
     names = WebSettings.__dataclass_fields__.keys()
     return Plan(
         config.database_url,
@@ -77,6 +97,8 @@ def plan_for(config: ReceiverConfig) -> Plan:
         config.tls_key_file,
         metrics,
         WebSettings(**{name: getattr(config, name) for name in names}),
+        config.database_password_file,
+        shared,
     )
 
 
@@ -108,6 +130,7 @@ def serve(plan: Plan, announce: Callable[[str], None], log: TextIO = sys.stderr)
     Raises `ConfigError` or `StateError` before anything is served, and whatever `announce` raises.
     """
     check_library()
+    sys.setswitchinterval(0.0005)
     asyncio.run(_serve(plan, announce, log))
 
 
@@ -135,9 +158,11 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
     """Have a receiver running. On the way out, requests in flight are finished."""
     tls = _tls_context(plan)
     master = read_master_key(plan.master_key_file)
-    store = Store.open(plan.database_url)
+    store = Store.open(plan.database_url, read_password(plan.database_password_file))
     examiners = Examiners(_examiner_count(), lambda: journal.warning("examiner_lost"))
     desk: Desk[Store] | None = None
+    keeper: Keeper | None = None
+    limits: RateLimits | None = None
     servers: list[Server] = []
     handler = LibraryLog(journal)
     for name in _LIBRARIES:
@@ -153,16 +178,22 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             threads=settings.worker_threads,
             max_waiting=settings.max_waiting_requests,
         )
+        metrics, refusals = Metrics(), Tally()
+        shared = None if plan.shared_limits is None else _share(plan.shared_limits, metrics, journal)
+        limits = RateLimits(clock.utcnow, clock.monotonic, settings.max_failures_per_minute, shared)
         services = Services(
             desk=desk,
             signers=signers.of,
             ready=signers.check,
             examine=examiners.examine,
             settings=settings,
-            metrics=Metrics(),
+            metrics=metrics,
             journal=journal,
-            limits=RateLimits(clock.utcnow, settings.max_failures_per_minute),
+            limits=limits,
             guards=Guards(),
+            secrets=secret_rules(),
+            running=OneOfAKey(),
+            refusals=refusals,
             monotonic=clock.monotonic,
         )
         table: Iterable[Route] = TABLE
@@ -176,10 +207,16 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
         servers.append(Server(make_application(services, table), listener, tls))
         for server in servers:
             await server.start()
+        keeper = Keeper(refusals, desk, journal, plan.refusals_seconds)
+        keeper.start()
         yield Running(_url(plan.address, listener, tls), probes_url)
     finally:
         for server in reversed(servers):
             await server.stop()
+        if keeper is not None:
+            await keeper.stop()
+        if limits is not None:
+            await limits.close()
         if desk is not None:
             desk.close()
         examiners.close()
@@ -200,6 +237,31 @@ def read_master_key(path: Path) -> bytes:
     if len(master) != MASTER_KEY_BYTES:
         raise ConfigError(f"{path} holds {len(master)} bytes, not {MASTER_KEY_BYTES}", hint)
     return master
+
+
+def read_password(path: Path | None) -> str | None:
+    """Read a password that we show to another server, where a file is named: one line; raises `ConfigError`."""
+    if path is None:
+        return None
+    hint = "it holds the password as one line of text and has mode 0600"
+    try:
+        password = read_secret(path, hint).decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8", hint) from None
+    if not password or not password.isprintable():
+        raise ConfigError(f"{path} holds no password, or more than one line", hint)
+    return password
+
+
+def _share(named: SharedLimits, metrics: Metrics, journal: FilteringBoundLogger) -> SharedWindows:
+    return SharedWindows(
+        named.url,
+        read_password(named.password_file),
+        timeout_seconds=named.timeout_seconds,
+        monotonic=clock.monotonic,
+        metrics=metrics,
+        journal=journal,
+    )
 
 
 def _listen(address: Address) -> socket.socket:

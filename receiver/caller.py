@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from receiver.core.covering import EVERYTHING, outside
 from receiver.core.tokens import Kind, Scope
 from shared.errors import Code, UntrustedError
+from shared.predicates import Limits
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A token that was good when the request came: its workspace, scopes, limit, and the collector it belongs to."""
+    """A token that was good when the request came: its workspace, scopes, limits, and the collector it belongs to."""
 
     workspace_id: str
     token_id: str
@@ -18,6 +20,7 @@ class Caller:
     collector_id: str | None
     limit_per_minute: int
     kind: Kind
+    limits: Limits = EVERYTHING
 
     def require(self, *any_of: Scope) -> None:
         """Refuse a token that has none of these scopes; raises `UntrustedError` (`forbidden`)."""
@@ -26,6 +29,16 @@ class Caller:
                 Code.FORBIDDEN,
                 f"this token has none of the scopes {', '.join(any_of)}",
                 "ask an admin for a token with that scope",
+            )
+
+    def require_inside(self, repository: str | None, service: str | None, environment: str | None) -> None:
+        """Refuse a token that is limited to others than these; raises `UntrustedError` (`forbidden`)."""
+        found = outside(self.limits, repository, service, environment)
+        if found is not None:
+            raise UntrustedError(
+                Code.FORBIDDEN,
+                f"outside of what this token may speak for: {found}",
+                f"name a {found.what} that it is limited to, or ask an admin for another token",
             )
 
     def require_collector(self, collector_id: str) -> None:

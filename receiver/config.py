@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,6 +19,8 @@ from shared.errors import ConfigError
 from shared.wire import MAX_BATCH_BYTES, MAX_BODY_BYTES
 
 ENVIRONMENT_PREFIX = "CARNET_RECEIVER_"
+
+_STORAGES = ("redis", "rediss", "valkey", "valkeys")
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=0, le=65535)]
@@ -33,6 +36,9 @@ class ReceiverConfig(BaseModel):
     master_key_file: Annotated[
         Path, Field(description="32 random bytes that unseal the role keys; mode 0600, back it up apart")
     ]
+    database_password_file: Annotated[
+        Path | None, Field(description="the password for a PostgreSQL database; mode 0600")
+    ] = None
     host: Annotated[str, Field(description="the address to listen on")] = "127.0.0.1"
     port: Annotated[Port, Field(description="the port to listen on; 0 takes a free one")] = 8750
     tls_certificate_file: Annotated[Path | None, Field(description="certificate chain in PEM")] = None
@@ -58,6 +64,14 @@ class ReceiverConfig(BaseModel):
         int, Field(ge=1, le=MAX_BATCH_BYTES, description="the body of a batch, after inflation")
     ] = MAX_BATCH_BYTES
     max_failures_per_minute: Annotated[Many, Field(description="requests without a good token from one address")] = 20
+    rate_limit_storage_url: Annotated[
+        str | None,
+        Field(description="redis:// or rediss:// (valkey://, valkeys://): limits shared with other receivers"),
+    ] = None
+    rate_limit_password_file: Annotated[Path | None, Field(description="its password; mode 0600")] = None
+    rate_limit_storage_seconds: Annotated[
+        float, Field(gt=0, le=1, description="how long it may take to answer; then each receiver counts for itself")
+    ] = 0.1
     worker_threads: Annotated[int, Field(ge=1, le=64, description="threads that read; one more stores")] = 3
     max_waiting_requests: Annotated[Many, Field(description="requests that wait for one of them")] = 64
 
@@ -73,6 +87,31 @@ class ReceiverConfig(BaseModel):
             )
             raise ValueError(msg)
         return self
+
+    @model_validator(mode="after")
+    def _limits_are_shared_without_a_secret(self) -> Self:
+        if self.rate_limit_storage_url is not None:
+            _check_storage(self.rate_limit_storage_url)
+        elif self.rate_limit_password_file is not None:
+            msg = "rate_limit_password_file: there is no rate_limit_storage_url"
+            raise ValueError(msg)
+        return self
+
+
+def _check_storage(text: str) -> None:
+    """Refuse a URL that is none, or holds a password; it is not quoted, since it may."""
+    try:
+        url = urlsplit(text)
+        right = url.scheme in _STORAGES and bool(url.hostname) and url.port != 0
+        secret = url.password is not None or "password" in url.query
+    except ValueError:
+        right = secret = False
+    if not right:
+        msg = "rate_limit_storage_url: write for instance rediss://limits.example:6379/0"
+        raise ValueError(msg)
+    if secret:
+        msg = "rate_limit_storage_url: a password stands in a file of its own, rate_limit_password_file"
+        raise ValueError(msg)
 
 
 def is_loopback(host: str) -> bool:

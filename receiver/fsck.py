@@ -11,26 +11,44 @@ from functools import partial
 
 from receiver.core.admit import Examined, KeyState, KnownKey, Refusal, Sender, examine
 from receiver.core.beats import examine_beat
+from receiver.core.deployments import DeploymentStatus, follows
 from receiver.core.fsck import (
     Finding,
     Receipted,
     RegisterWalk,
     check_audit,
     check_identity,
+    check_posted,
     check_receipt,
     check_stream,
     differences,
 )
 from receiver.core.placing import Place, StreamState, Verdict
-from receiver.store import attestations, audit, collectors, intake, receipts, register, streams, workspaces
-from receiver.store.attestations import New
+from receiver.core.posted import BUILDERS
+from receiver.store import (
+    attestations,
+    audit,
+    claims,
+    collectors,
+    deployed,
+    intake,
+    posts,
+    receipts,
+    records,
+    register,
+    streams,
+    workspaces,
+)
+from receiver.store.attestations import FromCollector, New
 from receiver.store.collectors import Collector, CollectorStatus
 from receiver.store.engine import Store, Tx
+from receiver.store.parts import Parts
+from receiver.store.records import RecordRow
 from shared.encoding import b64decode, digest_text, parse_digest
 from shared.errors import CarnetError
 from shared.keyring import TrustedKeyring
 from shared.keys import PublicKey, key_from_spki
-from shared.predicates import Enrolment, Limits
+from shared.predicates import Claimed, Enrolment, Limits
 
 PAGE = 500
 
@@ -63,6 +81,7 @@ class _Walk:
             ("collectors", self._collectors),
             ("streams", self._streams),
             ("attestations", self._attestations),
+            ("records", self._records),
             ("heartbeats", self._heartbeats),
             ("role keys", self._role_keys),
             ("receipts", self._receipts),
@@ -126,21 +145,26 @@ class _Walk:
     def _attestations(self) -> None:
         seen, after = 0, 0
         while page := attestations.stored(self._tx, self._id, after, PAGE):
-            spots = [(one.row.stream_id, one.row.sequence) for one in page]
-            places = streams.known_places(self._tx, self._id, spots)
-            firsts = attestations.first_of_observations(self._tx, self._id, [one.row.observation_id for one in page])
+            signed = [one for one in page if isinstance(one.row.origin, FromCollector)]
+            origins = [one.row.origin for one in signed if isinstance(one.row.origin, FromCollector)]
+            places = streams.known_places(self._tx, self._id, [(one.stream_id, one.sequence) for one in origins])
+            firsts = attestations.first_of_observations(self._tx, self._id, [one.observation_id for one in origins])
             for one in page:
-                problems = self._attestation(one, firsts.get(one.row.observation_id))
-                state, place = self._states.get(one.row.stream_id), places.get((one.row.stream_id, one.row.sequence))
-                problems += _place_problems(one, state, place)
+                origin = one.row.origin
+                if isinstance(origin, FromCollector):
+                    problems = self._attestation(one, origin, firsts.get(origin.observation_id))
+                    state, place = self._states.get(origin.stream_id), places.get((origin.stream_id, origin.sequence))
+                    problems += _place_problems(one, origin, state, place)
+                else:
+                    problems = self._claimed(one)
                 self._add(f"attestation {digest_text(one.row.id)}", problems)
             seen, after = seen + len(page), page[-1].row.n
         count = attestations.count(self._tx, self._id)
         if seen != count:
             self._add("attestations", [f"{count - seen} of {count} have lost their envelope"])
 
-    def _attestation(self, one: New, first: bytes | None) -> list[str]:
-        sender = self._senders.get(one.row.collector_id)
+    def _attestation(self, one: New, origin: FromCollector, first: bytes | None) -> list[str]:
+        sender = self._senders.get(origin.collector_id)
         if sender is None:
             return ["its collector is not registered"]
         entry = examine(one.parts.envelope().to_bytes(), sender)
@@ -150,13 +174,50 @@ class _Walk:
             return [entry.refusal.detail]
         refusal = None if one.row.code is None else Refusal(one.row.code, "")
         repeat_of = None if first == one.row.id else first
-        signed = intake.row_of(
-            one.row.n, entry, Verdict(entry, one.row.status, refusal, repeat_of), one.row.received_at
-        )
-        problems = differences(one.row, signed)
-        if one.digests != entry.said.digests:
-            problems.append("its subjects are not what was signed")
-        return problems
+        verdict = Verdict(entry, one.row.status, refusal, repeat_of)
+        signed = intake.new_of(one.row.n, verdict, one.row.received_at)
+        return differences(one.row, signed.row) + _beside(one, signed)
+
+    def _claimed(self, one: New) -> list[str]:
+        if self._keyring is None:
+            return ["no keyring to check it under"]
+        envelope = one.parts.envelope()
+        try:
+            read = self._keyring.verify(envelope)
+            self._keyring.check_time(envelope.key_id, one.row.received_at)
+            signed = claims.new_of(one.row.n, read, envelope)
+        except CarnetError as error:
+            return [error.detail]
+        return differences(one.row, signed.row) + _beside(one, signed)
+
+    def _records(self) -> None:
+        seen, after = 0, 0
+        while page := records.stored(self._tx, self._id, after, PAGE):
+            signed = attestations.parts_of_numbers(self._tx, self._id, [row.n for row in page])
+            before = records.of_ids(self._tx, self._id, [row.supersedes for row in page if row.supersedes])
+            for row in page:
+                problems = self._record(row, signed.get(row.n))
+                if row.supersedes is not None and before.get(row.supersedes) != (row.natural_key, row.record_id):
+                    problems.append("what it corrects does not say so")
+                came = deployed.later(self._tx, self._id, row) if _not_awaited(row) else ()
+                if _not_awaited(row) and not any(follows(row.fields, one.fields) for one in came):
+                    problems.append("nobody waits for it, and it has not come")
+                self._add(f"record {row.record_id}", problems)
+            seen, after = seen + len(page), page[-1].r
+        lost = records.count_without(self._tx, self._id)
+        self._add("records", [f"{lost} that were signed are not here"] if lost else [])
+
+    def _record(self, row: RecordRow, parts: Parts | None) -> list[str]:
+        if parts is None or self._keyring is None:
+            return ["what was signed of it is not here"]
+        try:
+            read = self._keyring.verify(parts.envelope())
+            claimed = read.as_(Claimed)
+            posted = BUILDERS[row.kind](row.fields, claimed.cut)
+            problems = check_posted(posted, read)
+        except (CarnetError, KeyError) as error:
+            return [f"it cannot be read: {str(error)[:200]}"]
+        return problems + differences(row, posts.row_of(row, posted, claimed))
 
     def _heartbeats(self) -> None:
         for row in streams.all_heartbeats(self._tx, self._id):
@@ -219,13 +280,29 @@ def _collector_problems(row: Collector, keys: list[KnownKey], signed: Enrolment 
     return problems
 
 
-def _place_problems(one: New, state: StreamState | None, place: Place | None) -> list[str]:
-    if state is None or state.collector_id != one.row.collector_id:
+def _not_awaited(row: RecordRow) -> bool:
+    """Whether a deployment was announced, stands, and is taken to have come."""
+    return row.status == DeploymentStatus.EXPECTED and row.superseded_by is None and row.awaited_until is None
+
+
+def _beside(stored: New, signed: New) -> list[str]:
+    """Compare what stands in other tables with what was signed."""
+    rows = {
+        "subjects": (stored.digests, signed.digests),
+        "components": (sorted(stored.components), sorted(signed.components)),
+        "contradictions": (sorted(stored.against), sorted(signed.against)),
+        "dated reports": (stored.dated, signed.dated),
+    }
+    return [f"its {name} are not what was signed" for name, (here, there) in rows.items() if here != there]
+
+
+def _place_problems(one: New, origin: FromCollector, state: StreamState | None, place: Place | None) -> list[str]:
+    if state is None or state.collector_id != origin.collector_id:
         return ["its stream is not its collector's"]
     if place is None:
         return ["its place in the stream is empty"]
     if place.id == one.row.id:
         return [] if place.stored else ["its place says that it was refused"]
-    if state.forked_from is None or state.forked_from > one.row.sequence:
+    if state.forked_from is None or state.forked_from > origin.sequence:
         return ["another one stands at its place, and no fork is marked"]
     return []

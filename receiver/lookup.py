@@ -8,15 +8,17 @@ from typing import Generic, TypeAlias, TypeVar
 
 from receiver.core.cursors import read_number, read_pair, write_cursor
 from receiver.core.placing import StreamState
+from receiver.core.posting import Record
 from receiver.store import attestations as attestation_rows
 from receiver.store import collectors as collector_rows
-from receiver.store import register, workspaces
+from receiver.store import contradictions, register, views, workspaces
+from receiver.store import records as record_rows
 from receiver.store import streams as stream_rows
 from receiver.store.collectors import Collector, CollectorKey
+from receiver.store.columns import micros
 from receiver.store.engine import Store, Tx
-from receiver.store.schema import micros
 from receiver.store.streams import HeartbeatRow
-from shared.encoding import JsonObject, parse_payload
+from shared.encoding import parse_payload
 from shared.keys import PublicKey
 from shared.predicates import KEYRING, Heartbeat
 
@@ -25,6 +27,13 @@ MAX_LIMIT = 200
 # Named here because whoever calls a use case does not look into the store.
 AttestationRow: TypeAlias = attestation_rows.AttestationRow
 Filters: TypeAlias = attestation_rows.Filters
+FromCollector: TypeAlias = attestation_rows.FromCollector
+Against: TypeAlias = contradictions.Found
+CollectorStatus: TypeAlias = collector_rows.CollectorStatus
+AttestationView: TypeAlias = views.AttestationView
+RecordView: TypeAlias = views.RecordView
+RecordRow: TypeAlias = record_rows.RecordRow
+RecordFilters: TypeAlias = record_rows.RecordFilters
 
 T = TypeVar("T")
 
@@ -45,14 +54,6 @@ class KeyringParts:
     versions: tuple[bytes, ...]
     receiver_id: str
     workspace_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class AttestationView:
-    """An attestation, and the whole predicate as its signed bytes say it."""
-
-    row: AttestationRow
-    predicate: JsonObject
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +91,64 @@ def keyring(store: Store, workspace_id: str) -> KeyringParts:
 
 def attestations(
     store: Store, workspace_id: str, filters: Filters, limit: int, cursor: str | None = None
-) -> Page[AttestationRow]:
+) -> Page[AttestationView]:
     """Give a page of attestations, at most 200; raises `MalformedError` for a cursor that is not ours."""
     before = None if cursor is None else read_number(cursor)
     limit = min(max(limit, 1), MAX_LIMIT)
-    rows = store.read(lambda tx: attestation_rows.page(tx, workspace_id, filters, limit + 1, before))
-    return Page(tuple(rows[:limit]), write_cursor(rows[limit - 1].n) if len(rows) > limit else None)
+
+    def act(tx: Tx) -> Page[AttestationView]:
+        rows = attestation_rows.page(tx, workspace_id, filters, limit + 1, before)
+        return Page(
+            views.of_attestations(tx, workspace_id, rows[:limit]),
+            write_cursor(rows[limit - 1].n) if len(rows) > limit else None,
+        )
+
+    return store.read(act)
 
 
 def attestation(store: Store, workspace_id: str, attestation_id: bytes) -> AttestationView:
     """Give one attestation (id of 32 bytes); raises `StateError` (`not_found`)."""
-    row, parts = store.read(lambda tx: attestation_rows.get(tx, workspace_id, attestation_id))
-    predicate = parse_payload(parts.payload).get("predicate")
-    return AttestationView(row, predicate if isinstance(predicate, dict) else {})
+
+    def act(tx: Tx) -> AttestationView:
+        row, parts = attestation_rows.get(tx, workspace_id, attestation_id)
+        against = contradictions.of(tx, workspace_id, [row.n]).get(row.n, ())
+        predicate = parse_payload(parts.payload).get("predicate")
+        return AttestationView(row, tuple(against), predicate if isinstance(predicate, dict) else {})
+
+    return store.read(act)
 
 
 def envelope(store: Store, workspace_id: str, attestation_id: bytes) -> bytes:
     """Give the exact bytes that were received; raises `StateError` (`not_found`)."""
     _, parts = store.read(lambda tx: attestation_rows.get(tx, workspace_id, attestation_id))
     return parts.envelope().to_bytes()
+
+
+def records(
+    store: Store, workspace_id: str, kind: Record, filters: RecordFilters, limit: int, cursor: str | None = None
+) -> Page[RecordView]:
+    """Give a page of what was posted of a kind, at most 200; raises `MalformedError` for a cursor that is not ours."""
+    before = None if cursor is None else read_number(cursor)
+    limit = min(max(limit, 1), MAX_LIMIT)
+
+    def act(tx: Tx) -> Page[RecordView]:
+        rows = record_rows.page(tx, workspace_id, kind, filters, limit + 1, before)
+        return Page(
+            views.of_records(tx, workspace_id, rows[:limit]),
+            write_cursor(rows[limit - 1].r) if len(rows) > limit else None,
+        )
+
+    return store.read(act)
+
+
+def record(store: Store, workspace_id: str, kind: Record, record_id: str) -> RecordView:
+    """Give one record; raises `StateError` (`not_found`)."""
+
+    def act(tx: Tx) -> RecordView:
+        (found,) = views.of_records(tx, workspace_id, [record_rows.get(tx, workspace_id, kind, record_id)])
+        return found
+
+    return store.read(act)
 
 
 def collectors(store: Store, workspace_id: str, limit: int, cursor: str | None = None) -> Page[CollectorView]:

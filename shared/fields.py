@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Self, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    WithJsonSchema,
+)
 from pydantic.alias_generators import to_camel
 
 from shared.encoding import MAX_INTEGER, JsonObject, format_time, parse_time
@@ -21,7 +29,14 @@ def _read_time(value: object) -> object:
         raise ValueError(error.detail) from None
 
 
-Timestamp: TypeAlias = Annotated[datetime, BeforeValidator(_read_time), PlainSerializer(format_time)]
+_TIME_SCHEMA = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$",
+}
+Timestamp: TypeAlias = Annotated[
+    datetime, BeforeValidator(_read_time), PlainSerializer(format_time), WithJsonSchema(_TIME_SCHEMA)
+]
 """RFC 3339 in UTC on the wire, an aware `datetime` inside."""
 DigestText: TypeAlias = Annotated[str, StringConstraints(pattern=r"\Asha256:[0-9a-f]{64}\z")]
 """A SHA-256 digest as `sha256:` and 64 lower-case hex digits."""

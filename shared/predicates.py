@@ -139,6 +139,49 @@ class Claim(Wire):
     evidence: dict[str, Any]
 
 
+class PostedClaim(Wire):
+    """What somebody says who showed a token: a claim like any other, and never on a better basis than that."""
+
+    type: Annotated[ClaimType, Field(strict=False)]
+    name: Name
+    basis: Literal["posted"] = "posted"
+    passed: bool
+    evidence: dict[str, Any]
+
+
+class Token(Wire):
+    """The token that somebody showed: its id, which is no secret, and what its issuer called it."""
+
+    id: Id
+    label: Name
+
+
+class Claimed(Predicate):
+    """`urn:carnet:claimed:v1`: what came with a token, in the receiver's record of it.
+
+    `record` names what was posted (an attestation, or the evidence of a run, an artifact or a deployment, whose
+    fields are the claim's evidence); `sourceKey` tells which posts are about the same thing, where the sender says so;
+    `details` is what was said beside the claim; `cut` names the fields in which secrets were masked; `supersedes` is
+    the id of what this corrects.
+    """
+
+    record: Literal["attestation", "pipeline-run", "artifact", "deployment"]
+    token: Token
+    received_at: Timestamp
+    source_key: DigestText | None = None
+    context: Context
+    claim: PostedClaim
+    details: dict[str, Any] = Field(default={})
+    cut: tuple[str, ...] = Field(default=(), strict=False)
+    supersedes: DigestText | None = None
+
+    def to_wire(self) -> JsonObject:
+        """Give the fields as they stand on the wire, evidence as it came."""
+        claim = self.claim.to_wire() | {"evidence": dict(self.claim.evidence)}
+        fields = super().to_wire() | {"claim": claim, "details": dict(self.details)}
+        return {name: value for name, value in fields.items() if value or name not in {"details", "cut"}}
+
+
 class Disclosure(Wire):
     """Which level cut the claim down, and which fields it cut, most general first."""
 
@@ -354,6 +397,7 @@ COLLECTED = "urn:carnet:collected:v1"
 HEARTBEAT = "urn:carnet:heartbeat:v1"
 ACCESS = "urn:carnet:access:v1"
 ENROLMENT_REQUEST = "urn:carnet:enrolment-request:v1"
+CLAIMED = "urn:carnet:claimed:v1"
 RECEIPT = "urn:carnet:receipt:v1"
 KEYRING = "urn:carnet:keyring:v1"
 ENROLMENT = "urn:carnet:enrolment:v1"
@@ -377,6 +421,7 @@ TABLE = {
         PredicateType(HEARTBEAT, Heartbeat, Role.COLLECTOR),
         PredicateType(ACCESS, Access, Role.COLLECTOR),
         PredicateType(ENROLMENT_REQUEST, EnrolmentRequest, Role.COLLECTOR),
+        PredicateType(CLAIMED, Claimed, Role.CLAIM, logged=True),
         PredicateType(RECEIPT, Receipt, Role.RECEIPT),
         PredicateType(KEYRING, Keyring, Role.ROOT, logged=True, registered=True),
         PredicateType(ENROLMENT, Enrolment, Role.DECISION, logged=True, registered=True),

@@ -139,7 +139,8 @@ def error_for(status: int, body: bytes, retry_after_seconds: float | None = None
     code, detail, hint = Code.INTERNAL, f"the receiver answered {status}", None
     try:
         problem = Problem.from_wire(parse_json(body))
-        detail = f"the receiver answered {status}: {_shown(problem.detail)}"
+        said = "; ".join(f"{one.field}: {one.message}" for one in problem.errors) or problem.detail
+        detail = f"the receiver answered {status}: {_shown(said)}"
         hint = None if problem.hint is None else _shown(problem.hint)
         code = Code(problem.code)
     except (ValueError, MalformedError):

@@ -1,9 +1,13 @@
-"""What holds for every test: root where it is asked for."""
+"""What holds for every test: root where it is asked for, and databases of both kinds."""
 
 import os
 import sys
+from collections.abc import Iterator
 
 import pytest
+
+from tests.helpers.databases import KINDS, Databases, PostgresDatabases, SqliteDatabases
+from tests.helpers.postgres import PostgresServer
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -11,3 +15,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("root") and not is_root:
             item.add_marker(pytest.mark.skip(reason="needs root on Linux"))
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """One server for all tests of this process, started when the first asks for it."""
+    server = PostgresServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> SqliteDatabases:
+    return SqliteDatabases(tmp_path_factory.mktemp("databases"))
+
+
+@pytest.fixture(params=KINDS)
+def databases(request: pytest.FixtureRequest) -> Iterator[Databases]:
+    """Databases for the receiver; a test that asks for them runs once on each kind."""
+    if request.param == "sqlite":
+        yield request.getfixturevalue("sqlite_databases")
+        return
+    made = PostgresDatabases(request.getfixturevalue("postgres_server"))
+    yield made
+    made.close()

@@ -17,12 +17,12 @@ from collector.instance import SPOOL_NAME, check, open_instance
 from collector.logs import json_teller
 from collector.masking import masked
 from collector.notify import ServiceManager
-from collector.secretrules import secret_rules
 from collector.spool import SpoolReader
 from collector.status import SOCKET_NAME, ask_status
 from collector.terminal import output_option, show
 from shared.encoding import digest_text
 from shared.errors import CarnetError, StateError
+from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable

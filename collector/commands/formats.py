@@ -11,9 +11,9 @@ import click
 from collector.formats import FORMATS, look
 from collector.masking import masked
 from collector.opening import RootSpec, reading
-from collector.secretrules import secret_rules
 from collector.terminal import output_option, plain
 from shared.redaction import without_part_of_a_mark
+from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
     from collector.formats import Head

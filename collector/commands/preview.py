@@ -17,8 +17,8 @@ from collector.disclose import Level
 from collector.masking import masked
 from collector.parsing import Parser
 from collector.plans import root_plans
-from collector.secretrules import secret_rules
 from collector.terminal import color_option, output_option
+from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,11 +12,11 @@ from collector.clock import utcnow
 from collector.commands.daemon import config_option, read_config
 from collector.instance import SPOOL_NAME
 from collector.masking import masked
-from collector.secretrules import secret_rules
 from collector.spool import Spool, SpoolReader, SpoolSettings, State
 from collector.terminal import output_option, show
 from shared.encoding import digest_text, format_time
 from shared.errors import Code, StateError
+from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
     from collector.spool import Listed

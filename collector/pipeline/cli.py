@@ -1,4 +1,4 @@
-"""`carnet`: what pipelines type. `carnet drop` hands reports to a collector with no token and no network."""
+"""`carnet`: what pipelines type. `drop` hands reports to a collector; the others post to a receiver with a key."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from typing import NoReturn
 
 import click
 
-from collector.pipeline.ci import Run, detect
+from collector.pipeline.artifact import artifact
+from collector.pipeline.attest import attest
+from collector.pipeline.ci import detect
+from collector.pipeline.deploy import deploy
+from collector.pipeline.detected import Run
 from collector.pipeline.dropping import drop
+from collector.pipeline.run import run
 from collector.terminal import output_option, run_program, show
 from shared.errors import ConfigError
 
@@ -18,10 +23,15 @@ from shared.errors import ConfigError
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="carnet", prog_name="carnet")
 def program() -> None:
-    """Hand the evidence of a pipeline to Carnet."""
+    """Hand the evidence of a pipeline to Carnet.
+
+    With no token and no network: drop puts reports where a collector takes them. With an API key: attest, artifact,
+    deploy and run post to the receiver at MERGEWHY_API_URL; the key stands in MERGEWHY_API_KEY or in a file that
+    MERGEWHY_API_KEY_FILE names. What the CI system says of the job goes along.
+    """
 
 
-@program.command("drop")
+@program.command("drop", short_help="Copy reports to where a collector takes them.")
 @click.argument("patterns", metavar="GLOB...", nargs=-1, required=True)
 @click.option(
     "--inbox",
@@ -66,6 +76,10 @@ def _matches(here: Path, pattern: str) -> list[Path]:
     if pattern.startswith("/") or ".." in Path(pattern).parts:
         raise ConfigError(f"the pattern {pattern!r} leaves this folder", "run this in the job's folder")
     return [path for path in here.glob(pattern) if path.is_file() and not path.is_symlink()]
+
+
+for command in (attest, artifact, deploy, run):
+    program.add_command(command)
 
 
 def main() -> NoReturn:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from collector.pipeline.ci import Run
+    from collector.pipeline.detected import Run
 
 CONTEXT_NAME = "carnet-context.json"
 

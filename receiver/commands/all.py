@@ -7,6 +7,8 @@ from receiver.commands.evidence import fsck
 from receiver.commands.quickstart import quickstart
 from receiver.commands.serving import migrate, serve
 from receiver.commands.settings import config
+from receiver.commands.tokens import tokens
+from receiver.commands.workspaces import workspaces
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -15,5 +17,5 @@ def GROUP() -> None:  # noqa: N802 - it is a value, whatever makes it
     """Verify evidence, keep it exactly, and answer for it."""
 
 
-for _command in (quickstart, serve, migrate, fsck, config, collectors):
+for _command in (quickstart, serve, migrate, fsck, config, collectors, tokens, workspaces):
     GROUP.add_command(_command)

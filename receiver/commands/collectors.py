@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from receiver import clock, enrol, keys_at_hand, lookup
-from receiver.app import read_master_key
+from receiver.app import read_master_key, read_password
 from receiver.commands import options
 from receiver.config import ReceiverConfig
 from receiver.store import workspaces
@@ -120,7 +120,7 @@ def listed(workspace: str | None, config: Path | None, data: Path | None, output
 def opened(config: Path | None, data: Path | None) -> Iterator[tuple[ReceiverConfig, Store]]:
     """Have the database of a configuration open."""
     found = options.read_config(config, data)
-    store = Store.open(found.database_url)
+    store = Store.open(found.database_url, read_password(found.database_password_file))
     try:
         yield found, store
     finally:

@@ -34,7 +34,7 @@ def serve(config: Path | None, data: Path | None, output: str) -> None:
 def migrate(config: Path | None, data: Path | None, output: str) -> None:
     """Make the database, or bring it to this version's schema; does nothing where it is there already."""
     found = options.read_config(config, data)
-    done = upgrade(found.database_url)
+    done = upgrade(found.database_url, app.read_password(found.database_password_file))
     text = (
         f"the database has schema {done.after} already"
         if done.before == done.after

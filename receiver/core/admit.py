@@ -7,13 +7,15 @@ known about the stream is `core.placing`'s business, so this runs before and out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from fnmatch import fnmatchcase
 from typing import TypeAlias
 
+from receiver.core.covering import outside
+from receiver.core.evidence import Contradiction, contradictions
+from receiver.core.posting import components
 from shared import dsse, statement, stream
 from shared.dsse import Envelope
 from shared.encoding import digest_text, parse_digest, sha256
@@ -91,7 +93,9 @@ class Unreadable:
 class Said:
     """What an entry says about itself, as far as it is found again by that; `digests` has 20 or 32 bytes each.
 
-    The digests are those of its subjects and the full commit of its context.
+    The digests are those of its subjects and the full commit of its context; `against` is what in it speaks against
+    it, `components` what it lists as a parts list; `dated` is the SHA-256 of a report that tells its own time, so that
+    the same bytes were not made twice.
     """
 
     collector_id: str
@@ -108,6 +112,9 @@ class Said:
     service: str | None
     environment: str | None
     digests: tuple[bytes, ...]
+    against: tuple[Contradiction, ...]
+    components: tuple[str, ...]
+    dated: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +189,9 @@ def _said(read: Statement, collected: Collected) -> Said:
         service=context.service,
         environment=context.environment,
         digests=_digests(read, context.commit),
+        against=contradictions(claim.type, claim.evidence, passed=claim.passed),
+        components=components(claim.type, claim.evidence),
+        dated=parse_digest(collected.source.sha256) if isinstance(claim.evidence.get("reportedAt"), str) else None,
     )
 
 
@@ -217,28 +227,14 @@ def _outside(read: Statement, collected: Collected, sender: Sender) -> Refusal |
 
 
 def _check_limits(context: Context, limits: Limits) -> None:
-    # What names no service or environment speaks for none. But every entry speaks about some repository's commit or
-    # artifact: one that hides which cannot be inside of a limit.
-    if not _covers(limits.repositories, context.repository, absent=False):
-        raise _outside_limits("repository", context.repository)
-    if not _covers(limits.services, context.service, absent=True):
-        raise _outside_limits("service", context.service)
-    if not _covers(limits.environments, context.environment, absent=True):
-        raise _outside_limits("environment", context.environment)
-
-
-def _covers(globs: Collection[str], value: str | None, *, absent: bool) -> bool:
-    if value is None:
-        return absent or "*" in globs
-    return "*" in globs or any(fnmatchcase(value, glob) for glob in globs)
-
-
-def _outside_limits(what: str, value: str | None) -> UntrustedError:
-    said = f"names no {what}, and its collector is limited" if value is None else f"{what} {value[:200]!r}"
-    return UntrustedError(
+    found = outside(limits, context.repository, context.service, context.environment)
+    if found is None:
+        return
+    said = f"{found}, and its collector is limited" if found.value is None else f"{found}"
+    raise UntrustedError(
         Code.OUTSIDE_LIMITS,
         f"outside of what this collector may speak for: {said}",
-        f"set the {what} in the collector's configuration, or have an admin widen its limits",
+        f"set the {found.what} in the collector's configuration, or have an admin widen its limits",
     )
 
 

@@ -30,6 +30,14 @@ def read_pair(cursor: str) -> tuple[int, str]:
     raise _bad()
 
 
+def read_text(cursor: str) -> str:
+    """Read the cursor of a list that is ordered by a name; raises `MalformedError`."""
+    place = _read(cursor)
+    if len(place) == 1 and isinstance(place[0], str):
+        return place[0]
+    raise _bad()
+
+
 def _read(cursor: str) -> list[JsonValue]:
     text = cursor.replace("-", "+").replace("_", "/")
     try:

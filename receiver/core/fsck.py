@@ -12,6 +12,7 @@ from datetime import datetime
 
 from receiver.core import trail
 from receiver.core.placing import Place, StreamState
+from receiver.core.posting import Posted, subjects
 from receiver.core.trail import Act
 from shared import dsse, statement
 from shared.dsse import Envelope
@@ -19,7 +20,7 @@ from shared.encoding import digest_text, parse_digest
 from shared.errors import CarnetError
 from shared.keyring import TrustedKeyring, newer_keyring, open_keyring
 from shared.keys import PublicKey
-from shared.predicates import KEYRING, Audience, Receipt, Registered
+from shared.predicates import KEYRING, Audience, Claimed, PostedClaim, Receipt, Registered
 from shared.statement import Statement
 from shared.stream import contiguous
 
@@ -56,6 +57,28 @@ def differences(stored: object, signed: object) -> list[str]:
         for field in fields(stored)  # type: ignore[arg-type]
         if getattr(stored, field.name) != getattr(signed, field.name)
     ]
+
+
+def check_posted(posted: Posted, read: Statement) -> list[str]:
+    """Compare what was posted, made anew from the fields of its record, with what was signed of it.
+
+    Raises `MalformedError` for a statement that is no claim.
+    """
+    claimed = read.as_(Claimed)
+    key = posted.natural_key
+    said: tuple[tuple[str, object, object], ...] = (
+        ("kind", claimed.record, posted.record.value),
+        ("claim", claimed.claim, _as_signed(posted)),
+        ("context", claimed.context, posted.context),
+        ("details", claimed.details, posted.details),
+        ("natural key", claimed.source_key, None if key is None else digest_text(key)),
+        ("subjects", read.subjects, subjects(posted)),
+    )
+    return [f"its {name} is not what was signed" for name, signed, stored in said if signed != stored]
+
+
+def _as_signed(posted: Posted) -> PostedClaim:
+    return PostedClaim(type=posted.type, name=posted.name, passed=posted.passed, evidence=posted.evidence)
 
 
 def check_stream(state: StreamState, places: Iterable[tuple[int, Place]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Attestations: the columns they are found by, their envelopes, and the digests that they are about."""
+"""Attestations: the columns they are found by, their envelopes, what they are about, and what they say against it."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
+from receiver.core.evidence import OF_OTHERS, Contradiction, Kind
 from receiver.core.placing import Status
+from receiver.core.posting import Record
 from receiver.store.bulk import insert_rows
-from receiver.store.engine import Tx
+from receiver.store.columns import micros, moment
+from receiver.store.engine import IN_PORTIONS, Tx
+from receiver.store.keyed import of_workspace
 from receiver.store.parts import Parts
-from receiver.store.schema import attestations, envelopes, micros, moment, subjects
+from receiver.store.schema import attestations, components, contradictions, dated_reports, envelopes, subjects
 from shared.errors import Code, StateError
 
 # Asked for with every batch: built once, since building a query takes several times as long as running it.
@@ -33,20 +37,40 @@ _LAST = select(func.max(attestations.c.n))
 
 
 @dataclass(frozen=True, slots=True)
-class AttestationRow:
-    """An attestation as it is found: `n` is its number in the order of storage, ids are 32 bytes, streams 16."""
+class FromCollector:
+    """A collector signed it: its place in the collector's stream (16 bytes), and which observation it is of."""
 
-    n: int
-    id: bytes
     collector_id: str
     stream_id: bytes
     sequence: int
+    observation_id: bytes
+    repeat_of: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class FromToken:
+    """It came with a token, and we signed that; `supersedes` is the id (32 bytes) of what it corrects."""
+
+    token_id: str
+    supersedes: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttestationRow:
+    """An attestation as it is found: `n` is its number in the order of storage, ids are 32 bytes.
+
+    `record` says what it is evidence of: of itself (`attestation`), or of a run, an artifact or a deployment that was
+    posted.
+    """
+
+    n: int
+    id: bytes
+    record: Record
+    origin: FromCollector | FromToken
     status: Status
     code: Code | None
     received_at: datetime
     observed_at: datetime
-    observation_id: bytes
-    repeat_of: bytes | None
     type: str
     name: str
     basis: str
@@ -62,11 +86,18 @@ class AttestationRow:
 
 @dataclass(frozen=True, slots=True)
 class New:
-    """An attestation to store: its row, its envelope's parts, and the digests it is about (20 or 32 bytes)."""
+    """An attestation to store: its row, its envelope's parts, the digests it is about, and the components it lists.
+
+    Digests have 20 or 32 bytes; `against` is what speaks against it by itself; `dated` is the SHA-256 of
+    the report that it was read from, where that tells its own time.
+    """
 
     row: AttestationRow
     parts: Parts
     digests: tuple[bytes, ...]
+    against: tuple[Contradiction, ...] = ()
+    components: tuple[str, ...] = ()
+    dated: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +113,8 @@ class Filters:
     basis: str | None = None
     collector_id: str | None = None
     status: Status | None = None
+    record: Record | None = Record.ATTESTATION
+    component: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 
@@ -114,6 +147,17 @@ def add(tx: Tx, workspace_id: str, new: Sequence[New]) -> None:
         [(one.row.n, workspace_id, one.parts.key_id, one.parts.payload, one.parts.signature) for one in new],
     )
     insert_rows(tx, subjects, [(workspace_id, digest, one.row.n) for one in new for digest in one.digests])
+    insert_rows(tx, components, [(workspace_id, name, one.row.n) for one in new for name in one.components])
+    insert_rows(tx, dated_reports, [(workspace_id, one.dated, one.row.n) for one in new if one.dated is not None])
+    insert_rows(
+        tx,
+        contradictions,
+        [
+            (workspace_id, one.row.n, kind.value, field, 0, detail, micros(one.row.received_at))
+            for one in new
+            for kind, field, detail in one.against
+        ],
+    )
 
 
 def get(tx: Tx, workspace_id: str, attestation_id: bytes) -> tuple[AttestationRow, Parts]:
@@ -126,16 +170,54 @@ def get(tx: Tx, workspace_id: str, attestation_id: bytes) -> tuple[AttestationRo
     return _read(row), Parts(row.key_id, row.payload, row.signature)
 
 
+def id_of(tx: Tx, workspace_id: str, n: int) -> bytes:
+    """Give the id (32 bytes) of the attestation with a number."""
+    found: bytes = tx.execute(
+        select(attestations.c.id).where(attestations.c.workspace_id == workspace_id, attestations.c.n == n)
+    ).scalar_one()
+    return found
+
+
+def number_of(tx: Tx, workspace_id: str, attestation_id: bytes) -> int | None:
+    """Give the number of the attestation with an id (32 bytes), whatever it is evidence of."""
+    found: int | None = tx.execute(
+        select(attestations.c.n).where(attestations.c.workspace_id == workspace_id, attestations.c.id == attestation_id)
+    ).scalar_one_or_none()
+    return found
+
+
+def ids_of(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, bytes]:
+    """Give the ids (32 bytes) of the attestations with these numbers."""
+    found = tx.execute(
+        select(attestations.c.n, attestations.c.id).where(
+            of_workspace(attestations, workspace_id), attestations.c.n.in_(list(numbers))
+        )
+    )
+    return {row.n: row.id for row in found}
+
+
+def parts_of_numbers(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, Parts]:
+    """Give the parts of the envelopes with these numbers."""
+    found = tx.execute(select(envelopes).where(of_workspace(envelopes, workspace_id), envelopes.c.n.in_(list(numbers))))
+    return {row.n: Parts(row.key_id, row.payload, row.signature) for row in found}
+
+
+def numbered(tx: Tx, workspace_id: str, numbers: Collection[int]) -> list[AttestationRow]:
+    """Give the attestations with these numbers, newest first."""
+    found = tx.execute(
+        select(attestations)
+        .where(of_workspace(attestations, workspace_id), attestations.c.n.in_(list(numbers)))
+        .order_by(attestations.c.n.desc())
+    )
+    return [_read(row) for row in found]
+
+
 def page(tx: Tx, workspace_id: str, filters: Filters, limit: int, before: int | None) -> list[AttestationRow]:
     """Give attestations, newest first, below the number that the page before ended at."""
-    asked = (
-        select(attestations)
-        .where(attestations.c.workspace_id == workspace_id)
-        .order_by(attestations.c.n.desc())
-        .limit(limit)
-    )
+    asked, order = _within(workspace_id, filters)
+    asked = asked.order_by(order.desc()).limit(limit)
     if before is not None:
-        asked = asked.where(attestations.c.n < before)
+        asked = asked.where(order < before)
     equal = {
         attestations.c.repository: filters.repository,
         attestations.c.pr_number: filters.pr_number,
@@ -145,18 +227,35 @@ def page(tx: Tx, workspace_id: str, filters: Filters, limit: int, before: int | 
         attestations.c.basis: filters.basis,
         attestations.c.collector_id: filters.collector_id,
         attestations.c.status: None if filters.status is None else filters.status.value,
+        attestations.c.record: None if filters.record is None else filters.record.value,
     }
     for column, value in equal.items():
         if value is not None:
             asked = asked.where(column == value)
-    if filters.digest is not None:
-        about = select(subjects.c.n).where(subjects.c.workspace_id == workspace_id, subjects.c.digest == filters.digest)
-        asked = asked.where(attestations.c.n.in_(about))
+    if filters.component is not None and filters.digest is not None:
+        listing = select(components.c.n).where(
+            components.c.workspace_id == workspace_id, components.c.component == filters.component
+        )
+        asked = asked.where(attestations.c.n.in_(listing))
     if filters.since is not None:
         asked = asked.where(attestations.c.received_at >= micros(filters.since))
     if filters.until is not None:
         asked = asked.where(attestations.c.received_at < micros(filters.until))
     return [_read(row) for row in tx.execute(asked)]
+
+
+def _within(workspace_id: str, filters: Filters) -> tuple[Select[Any], ColumnElement[int]]:
+    """Begin to ask where the fewest are, in the order that its index has: so that a page costs what it shows."""
+    of_workspace = select(attestations).where(attestations.c.workspace_id == workspace_id)
+    if filters.digest is not None:
+        asked = of_workspace.join_from(subjects, attestations, subjects.c.n == attestations.c.n)
+        about = asked.where(subjects.c.workspace_id == workspace_id, subjects.c.digest == filters.digest)
+        return about, subjects.c.n
+    if filters.component is not None:
+        asked = of_workspace.join_from(components, attestations, components.c.n == attestations.c.n)
+        listing = asked.where(components.c.workspace_id == workspace_id, components.c.component == filters.component)
+        return listing, components.c.n
+    return of_workspace, attestations.c.n
 
 
 def stored(tx: Tx, workspace_id: str, after: int, limit: int) -> list[New]:
@@ -170,23 +269,47 @@ def stored(tx: Tx, workspace_id: str, after: int, limit: int) -> list[New]:
             .limit(limit)
         )
     ]
-    digests: dict[int, list[bytes]] = {row.n: [] for row, _ in found}
-    about = tx.execute(
+    numbers = [row.n for row, _ in found]
+    digests: dict[int, list[bytes]] = {n: [] for n in numbers}
+    for n, digest in tx.execute(
         select(subjects.c.n, subjects.c.digest).where(
-            subjects.c.workspace_id == workspace_id, subjects.c.n.in_(list(digests))
+            subjects.c.workspace_id == workspace_id, subjects.c.n.in_(numbers)
         )
-    )
-    for n, digest in about:
+    ):
         digests[n].append(digest)
-    return [New(row, parts, tuple(sorted(digests[row.n]))) for row, parts in found]
+    listed: dict[int, list[str]] = {n: [] for n in numbers}
+    for n, component in tx.execute(
+        select(components.c.n, components.c.component).where(
+            components.c.workspace_id == workspace_id, components.c.n.in_(numbers)
+        )
+    ):
+        listed[n].append(component)
+    against: dict[int, list[Contradiction]] = {n: [] for n in numbers}
+    for n, kind, field, detail in tx.execute(
+        select(contradictions.c.n, contradictions.c.kind, contradictions.c.field, contradictions.c.detail).where(
+            contradictions.c.workspace_id == workspace_id,
+            contradictions.c.n.in_(numbers),
+            contradictions.c.kind.not_in(OF_OTHERS),
+        )
+    ):
+        against[n].append(Contradiction(Kind(kind), field, detail))
+    asked = select(dated_reports.c.n, dated_reports.c.digest).where(
+        dated_reports.c.workspace_id == workspace_id, dated_reports.c.n.in_(numbers)
+    )
+    dated: dict[int, bytes] = {row.n: row.digest for row in tx.execute(asked)}
+    return [
+        New(row, parts, tuple(sorted(digests[row.n])), tuple(against[row.n]), tuple(listed[row.n]), dated.get(row.n))
+        for row, parts in found
+    ]
 
 
 def receipted(tx: Tx, workspace_id: str) -> Iterator[tuple[bytes, str, str | None, datetime]]:
-    """Give of everything that is stored what its receipt said: id, status, code, time of receipt."""
+    """Give of everything that collectors sent what its receipt said: id, status, code, time of receipt."""
     found = tx.execute(
         select(attestations.c.id, attestations.c.status, attestations.c.code, attestations.c.received_at).where(
-            attestations.c.workspace_id == workspace_id
-        )
+            attestations.c.workspace_id == workspace_id, attestations.c.token_id.is_(None)
+        ),
+        execution_options=IN_PORTIONS,
     )
     for id_, status, code, received_at in found:
         yield id_, status, code, moment(received_at)
@@ -207,19 +330,30 @@ def _with_parts() -> Select[Any]:
 
 def _columns(workspace_id: str, row: AttestationRow) -> tuple[object, ...]:
     """The row in the order of the table's columns."""
+    origin = row.origin
+    by: tuple[object, ...]
+    if isinstance(origin, FromCollector):
+        by = (
+            origin.collector_id,
+            origin.stream_id,
+            origin.sequence,
+            origin.observation_id,
+            origin.repeat_of,
+            None,
+            None,
+        )
+    else:
+        by = (None, None, None, None, None, origin.token_id, origin.supersedes)
     return (
         row.n,
         workspace_id,
         row.id,
-        row.collector_id,
-        row.stream_id,
-        row.sequence,
+        row.record.value,
+        *by,
         row.status.value,
         None if row.code is None else row.code.value,
         micros(row.received_at),
         micros(row.observed_at),
-        row.observation_id,
-        row.repeat_of,
         row.type,
         row.name,
         row.basis,
@@ -235,18 +369,20 @@ def _columns(workspace_id: str, row: AttestationRow) -> tuple[object, ...]:
 
 
 def _read(row: Row[Any]) -> AttestationRow:
+    origin: FromCollector | FromToken
+    if row.token_id is None:
+        origin = FromCollector(row.collector_id, row.stream_id, row.sequence, row.observation_id, row.repeat_of)
+    else:
+        origin = FromToken(row.token_id, row.supersedes)
     return AttestationRow(
         row.n,
         row.id,
-        row.collector_id,
-        row.stream_id,
-        row.sequence,
+        Record(row.record),
+        origin,
         Status(row.status),
         None if row.code is None else Code(row.code),
         moment(row.received_at),
         moment(row.observed_at),
-        row.observation_id,
-        row.repeat_of,
         row.type,
         row.name,
         row.basis,

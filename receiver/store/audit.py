@@ -9,8 +9,9 @@ from sqlalchemy import bindparam, insert, select
 
 from receiver.core import trail
 from receiver.core.trail import Act
-from receiver.store.engine import Tx
-from receiver.store.schema import audit, micros, moment
+from receiver.store.columns import micros, moment
+from receiver.store.engine import IN_PORTIONS, Tx
+from receiver.store.schema import audit
 from shared.encoding import canonical, parse_object
 
 # Built once, since building a query takes several times as long as running it.
@@ -53,7 +54,7 @@ def add(tx: Tx, workspace_id: str, act: Act) -> None:
 
 def rows(tx: Tx, workspace_id: str) -> Iterator[AuditRow]:
     """Give all rows in order; raises `MalformedError` where a row's detail is no longer JSON."""
-    found = tx.execute(select(audit).where(audit.c.workspace_id == workspace_id).order_by(audit.c.number))
-    for row in found:
+    asked = select(audit).where(audit.c.workspace_id == workspace_id).order_by(audit.c.number)
+    for row in tx.execute(asked, execution_options=IN_PORTIONS):
         act = Act(moment(row.at), row.actor, row.action, parse_object(row.detail.encode()), row.origin)
         yield AuditRow(row.number, act, row.hash)

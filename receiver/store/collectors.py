@@ -10,15 +10,9 @@ from typing import Any
 from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from receiver.core.admit import KeyState, KnownKey
+from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
-from receiver.store.schema import (
-    access_nonces,
-    collector_keys,
-    collectors,
-    micros,
-    moment,
-    moment_or_none,
-)
+from receiver.store.schema import access_nonces, collector_keys, collectors
 from shared.encoding import canonical, parse_digest, parse_object
 from shared.errors import Code, StateError
 from shared.keys import PublicKey

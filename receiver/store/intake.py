@@ -8,8 +8,9 @@ from datetime import datetime
 
 from receiver.core.admit import Examined, Sender, Unreadable
 from receiver.core.placing import Known, Outcome, Status, StreamState, Verdict, spots_around
-from receiver.store import attestations, collectors, streams, workspaces
-from receiver.store.attestations import AttestationRow, New
+from receiver.core.posting import Record
+from receiver.store import attestations, collectors, contradictions, streams, workspaces
+from receiver.store.attestations import AttestationRow, FromCollector, New
 from receiver.store.engine import Tx
 from receiver.store.parts import parts_of
 from receiver.store.workspaces import Workspace
@@ -47,25 +48,24 @@ def store(tx: Tx, workspace_id: str, before: Known, outcome: Outcome, now: datet
     kept = [one for one in outcome.verdicts if one.status in (Status.ACCEPTED, Status.HELD)]
     if kept:
         first = attestations.next_number(tx)
-        attestations.add(tx, workspace_id, [_new(first + at, one, now) for at, one in enumerate(kept)])
+        new = [new_of(first + at, one, now) for at, one in enumerate(kept)]
+        attestations.add(tx, workspace_id, new)
+        contradictions.look_around(tx, workspace_id, new, now)
     return {stream_id: changed.get(stream_id) or before.streams[stream_id] for stream_id in outcome.touched}
 
 
-def row_of(n: int, entry: Examined, verdict: Verdict, received_at: datetime) -> AttestationRow:
+def _row_of(n: int, entry: Examined, verdict: Verdict, received_at: datetime) -> AttestationRow:
     """Give the columns that an attestation is found by; every one of them is said by its signed bytes or by us."""
     said = entry.said
     return AttestationRow(
         n=n,
         id=entry.id,
-        collector_id=said.collector_id,
-        stream_id=entry.stream_id,
-        sequence=entry.sequence,
+        record=Record.ATTESTATION,
+        origin=FromCollector(said.collector_id, entry.stream_id, entry.sequence, entry.observation, verdict.repeat_of),
         status=verdict.status,
         code=verdict.code,
         received_at=received_at,
         observed_at=said.observed_at,
-        observation_id=entry.observation,
-        repeat_of=verdict.repeat_of,
         type=said.type,
         name=said.name,
         basis=said.basis,
@@ -87,13 +87,17 @@ def _mark(tx: Tx, workspace_id: str, stream_id: bytes, mark: int, outcome: Outco
     return moved if moved == mark else streams.mark_from(tx, workspace_id, stream_id, moved)
 
 
-def _new(n: int, verdict: Verdict, received_at: datetime) -> New:
+def new_of(n: int, verdict: Verdict, received_at: datetime) -> New:
+    """Give what is stored of an entry that is stored."""
     entry = verdict.entry
     if not isinstance(entry, Examined):
         msg = "only what was examined is stored"
         raise TypeError(msg)
     return New(
-        row_of(n, entry, verdict, received_at),
+        _row_of(n, entry, verdict, received_at),
         parts_of(entry.envelope),
         entry.said.digests,
+        entry.said.against,
+        entry.said.components,
+        entry.said.dated,
     )

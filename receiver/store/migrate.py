@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 
-from receiver.store import revisions, sqlite
-from receiver.store.engine import engine_for, sqlite_path
+from receiver.store import revisions
+from receiver.store.database import Use
+from receiver.store.engine import database_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,18 +19,22 @@ class Migrated:
     after: str
 
 
-def migrate(url: str) -> Migrated:
+def migrate(url: str, password: str | None = None) -> Migrated:
     """Create or upgrade the database in one transaction, so that a power cut leaves the old schema or the new one.
 
-    Raises `ConfigError` for a wrong URL, file or setting, `StateError` for a database of a newer version.
+    An SQLite file is made where it is missing; a PostgreSQL database is made by its operator, empty. Raises
+    `ConfigError` for a wrong URL, password, file or setting, `StateError` for a missing database or one of a newer
+    version, `TryLaterError` where the server does not answer.
     """
-    path = sqlite_path(url)
-    if not path.exists():
-        sqlite.create_file(path)
-    sqlite.check_files(path)
-    engine = engine_for(path, read_only=False)
+    database = database_of(url, password)
+    database.create()
+    engine = database.engine(Use.MIGRATE)
     try:
-        with engine.begin() as connection:
+        try:
+            connection = engine.connect()
+        except DBAPIError as error:
+            raise database.unopened(error) from None
+        with connection, connection.begin():
             before, after = revisions.upgrade(connection)
     except DBAPIError as error:
         raise revisions.translate(error) from None

@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Row, bindparam, insert, select
 
-from receiver.store.engine import Tx
+from receiver.store.columns import micros, moment
+from receiver.store.engine import IN_PORTIONS, Tx
 from receiver.store.parts import Parts
-from receiver.store.schema import micros, moment, receipts
+from receiver.store.schema import receipts
 
 # Built once, since building a query takes several times as long as running it.
 _FIND = select(receipts).where(
@@ -63,7 +64,8 @@ def add(tx: Tx, workspace_id: str, row: ReceiptRow) -> None:
 
 def rows(tx: Tx, workspace_id: str) -> Iterator[ReceiptRow]:
     """Give all receipts of a workspace."""
-    for row in tx.execute(select(receipts).where(receipts.c.workspace_id == workspace_id)):
+    asked = select(receipts).where(receipts.c.workspace_id == workspace_id)
+    for row in tx.execute(asked, execution_options=IN_PORTIONS):
         yield _read(row)
 
 

@@ -8,9 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import insert, select
 
+from receiver.store.columns import micros
 from receiver.store.engine import Tx
 from receiver.store.parts import Parts, parts_of
-from receiver.store.schema import micros, register
+from receiver.store.schema import register
 from shared.dsse import Envelope
 from shared.encoding import digest_text
 from shared.errors import Code, StateError

@@ -15,12 +15,19 @@ from types import ModuleType
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from shared.errors import ConfigError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from receiver.store.database import Use
+from shared.errors import Code, ConfigError, StateError
 
 Driver: TypeAlias = Any
 """A DB-API connection of the driver."""
 
 BUSY_TIMEOUT_SECONDS = 30
+READERS = 8
 OLDEST = (3, 37, 0)
 """The first version with STRICT tables."""
 _FIXED_FROM = (3, 51, 3)
@@ -180,3 +187,65 @@ def _settings(mode: Mode, *, read_only: bool) -> dict[str, int]:
 
 def _dotted(version: tuple[int, ...]) -> str:
     return ".".join(str(part) for part in version)
+
+
+class SqliteFile:
+    """A database in a file of this host (`receiver.store.database.Database`)."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the file, which need not exist."""
+        self._path = path
+
+    @property
+    def name(self) -> str:
+        """The file."""
+        return str(self._path)
+
+    def create(self) -> None:
+        """Make the empty file where it is missing; raises `ConfigError`, also where others can read it."""
+        if not self._path.exists():
+            create_file(self._path)
+        check_files(self._path)
+
+    def check(self) -> None:
+        """Raise `StateError` for a missing file, `ConfigError` for a loose mode or a remote file system."""
+        if not self._path.exists():
+            raise StateError(Code.NOT_FOUND, f"there is no database at {self._path}", "run carnet-receiver migrate")
+        check_files(self._path)
+
+    def engine(self, use: Use) -> Engine:
+        """Make the engine of the one writer, or of the readers, over a file that exists; raises `ConfigError`."""
+        module = driver()
+        mode = mode_for(module.sqlite_version_info)
+        read_only = use is Use.READ
+        engine = create_engine(
+            URL.create("sqlite", database=str(self._path)),
+            module=module,
+            creator=lambda: connect(module, self._path),
+            poolclass=QueuePool,
+            pool_size=READERS if read_only else 1,
+            max_overflow=0,
+            pool_timeout=BUSY_TIMEOUT_SECONDS,
+        )
+        begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
+
+        def on_connect(connection: Driver, _record: object) -> None:
+            prepare(connection, mode, read_only=read_only)
+
+        def on_begin(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        event.listen(engine, "connect", on_connect)
+        event.listen(engine, "begin", on_begin)
+        return engine
+
+    def look_over(self, connection: Connection) -> None:
+        """Let SQLite look over its pages; raises `ConfigError` where the file is damaged."""
+        quick_check(connection.connection.driver_connection)
+
+    def unopened(self, error: DBAPIError) -> ConfigError:
+        """Say why the file is no database."""
+        return ConfigError(
+            f"{self._path} cannot be opened as a database: {str(error.orig)[:200]}",
+            "keep the file, restore the last backup, and let the collectors send again what came after it",
+        )

@@ -11,9 +11,10 @@ from sqlalchemy import Row, bindparam, insert, or_, select, update
 
 from receiver.core.placing import Place, Spot, StreamState
 from receiver.store.bulk import insert_rows
-from receiver.store.engine import Tx
+from receiver.store.columns import micros, moment
+from receiver.store.engine import IN_PORTIONS, Tx
 from receiver.store.parts import Parts
-from receiver.store.schema import heartbeats, micros, moment, places, streams
+from receiver.store.schema import heartbeats, places, streams
 from shared.stream import contiguous
 
 _RUN = 256
@@ -159,7 +160,8 @@ def all_places(tx: Tx, workspace_id: str, stream_id: bytes) -> Iterator[tuple[in
     found = tx.execute(
         select(places.c.sequence, places.c.id, places.c.previous, places.c.stored)
         .where(places.c.workspace_id == workspace_id, places.c.stream_id == stream_id)
-        .order_by(places.c.sequence)
+        .order_by(places.c.sequence),
+        execution_options=IN_PORTIONS,
     )
     for sequence, id_, previous, stored in found:
         yield sequence, Place(id_, previous, bool(stored))

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, tuple_, update
 
+from receiver.core.covering import EVERYTHING
 from receiver.core.tokens import Kind, Scope
+from receiver.store.collectors import limits_from_row, limits_to_row
+from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
-from receiver.store.schema import micros, moment, moment_or_none, tokens
+from receiver.store.schema import tokens
+from shared.errors import Code, StateError
+from shared.predicates import Limits
+
+# Asked for with every request: built once, since building a query takes several times as long as running it.
+_FIND = select(tokens).where(tokens.c.token_id == bindparam("its_token"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +37,8 @@ class TokenRow:
     expires_at: datetime
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+    limits: Limits = EVERYTHING
+    revoked_reason: str | None = None
 
     def good(self, now: datetime) -> bool:
         """Say whether it has neither expired nor been revoked."""
@@ -48,15 +59,51 @@ def add(tx: Tx, row: TokenRow) -> None:
             limit_per_minute=row.limit_per_minute,
             created_at=micros(row.created_at),
             expires_at=micros(row.expires_at),
+            limits=limits_to_row(row.limits),
         )
     )
 
 
 def find(tx: Tx, token_id: str) -> TokenRow | None:
     """Find a token of any workspace: it is the token that says which one its bearer may enter."""
-    row = tx.execute(select(tokens).where(tokens.c.token_id == token_id)).one_or_none()
-    if row is None:
-        return None
+    row = tx.execute(_FIND, {"its_token": token_id}).one_or_none()
+    return None if row is None else _read(row)
+
+
+def get(tx: Tx, workspace_id: str, token_id: str) -> TokenRow:
+    """Give a token of a workspace; raises `StateError` (`not_found`), for another workspace's too."""
+    row = find(tx, token_id)
+    if row is None or row.workspace_id != workspace_id:
+        raise StateError(Code.NOT_FOUND, "there is no such token in this workspace")
+    return row
+
+
+def page(tx: Tx, workspace_id: str, limit: int, before: tuple[int, str] | None) -> list[TokenRow]:
+    """Give tokens, newest first, below the time (microseconds) and id that the page before ended at.
+
+    Collectors' hourly ones are left out: there are many, and each is gone before anybody has read it.
+    """
+    asked = (
+        select(tokens)
+        .where(tokens.c.workspace_id == workspace_id, tokens.c.kind != Kind.COLLECTOR_ACCESS.value)
+        .order_by(tokens.c.created_at.desc(), tokens.c.token_id.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        asked = asked.where(tuple_(tokens.c.created_at, tokens.c.token_id) < before)
+    return [_read(row) for row in tx.execute(asked)]
+
+
+def revoke(tx: Tx, workspace_id: str, token_id: str, reason: str, now: datetime) -> None:
+    """Revoke a token; one that is revoked keeps its first time and reason."""
+    tx.execute(
+        update(tokens)
+        .where(tokens.c.workspace_id == workspace_id, tokens.c.token_id == token_id, tokens.c.revoked_at.is_(None))
+        .values(revoked_at=micros(now), revoked_reason=reason)
+    )
+
+
+def _read(row: Row[Any]) -> TokenRow:
     return TokenRow(
         row.token_id,
         row.workspace_id,
@@ -70,6 +117,8 @@ def find(tx: Tx, token_id: str) -> TokenRow | None:
         moment(row.expires_at),
         moment_or_none(row.last_used_at),
         moment_or_none(row.revoked_at),
+        limits_from_row(row.limits),
+        row.revoked_reason,
     )
 
 

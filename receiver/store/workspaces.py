@@ -7,16 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
+from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
-from receiver.store.schema import (
-    former_audiences,
-    instance,
-    micros,
-    moment,
-    moment_or_none,
-    role_keys,
-    workspaces,
-)
+from receiver.store.schema import former_audiences, instance, role_keys, workspaces
 from shared.errors import Code, StateError
 from shared.predicates import Audience, Role
 

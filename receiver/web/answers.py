@@ -4,11 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Generic, TypeVar
 
 from aiohttp import web
+from pydantic import ConfigDict, Field
 
 from shared.encoding import JsonObject, compact, format_time
+from shared.fields import Wire
 from shared.wire import JSON_TYPE
+
+
+class AnswerModel(Wire):
+    """Base of what an answer says: every field is written, null too, but for those that `LEFT_OUT` says may be missing.
+
+    What is described by one is written by it, or a test holds the answer against it.
+    """
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    def to_wire(self) -> JsonObject:
+        """Give the fields as they stand on the wire."""
+        return self.model_dump(by_alias=True, mode="json")
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+LEFT_OUT = Field(default=None, exclude_if=_is_none)
+"""For a field of an answer that is missing instead of null: `code: Annotated[str | None, LEFT_OUT]`."""
+
+_Item = TypeVar("_Item", bound=AnswerModel)
+
+
+class Listed(AnswerModel, Generic[_Item]):
+    """A piece of a list, newest first; `nextCursor` says where it goes on, null at the end."""
+
+    # A list of something is made in the middle of an expression, where no docstrings can be looked for.
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+    items: tuple[_Item, ...]
+    next_cursor: str | None
+
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
+        """Name the list after what is in it."""
+        return "ListOf" + str(params[0].__name__)
 
 
 def raw(body: bytes, status: int = 200) -> web.Response:
@@ -19,6 +60,11 @@ def raw(body: bytes, status: int = 200) -> web.Response:
 def json(fields: JsonObject, status: int = 200) -> web.Response:
     """Answer with an object."""
     return raw(compact(fields), status)
+
+
+def model(answer: AnswerModel, status: int = 200) -> web.Response:
+    """Answer with a model."""
+    return json(answer.to_wire(), status)
 
 
 def items(found: Iterable[JsonObject], next_cursor: str | None = None, status: int = 200) -> web.Response:

@@ -10,6 +10,7 @@ from aiohttp.http_parser import HttpRequestParser
 
 from receiver.web.auth import authorize
 from receiver.web.exchange import exchange, no_server_header
+from receiver.web.queries import no_idle_query
 from receiver.web.routes import Route, add_routes
 from receiver.web.state import SERVICES, Services
 from shared.errors import ConfigError
@@ -20,7 +21,7 @@ _C_PARSER = "aiohttp._http_parser"
 
 def make_application(services: Services, table: Iterable[Route]) -> web.Application:
     """Put an application together that serves a table of routes."""
-    app = web.Application(middlewares=[exchange, authorize])
+    app = web.Application(middlewares=[exchange, authorize, no_idle_query])
     app[SERVICES] = services
     app.on_response_prepare.append(no_server_header)
     add_routes(app, table)

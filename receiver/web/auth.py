@@ -1,7 +1,8 @@
 """Who may do what: decided before a handler runs and before a byte of the body is read.
 
 Invariants: a route that is not in the table serves nothing; whoever shows a token has it checked and counted, also
-where nothing is found; a refusal changes nothing; an address that keeps failing is told to wait.
+where nothing is found; a refusal changes nothing, and is counted for the trail of the token's workspace; an address
+that keeps failing is told to wait.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from shared.errors import Code, TryLaterError, UntrustedError
 
 _SCHEME = "bearer "
 _MAX_HEADER_CHARS = 200
+NOWHERE = "no such route"
 
 
 @web.middleware
@@ -30,19 +32,25 @@ async def authorize(request: web.Request, handler: Handler) -> web.StreamRespons
     token = bearer(request)
     if token is None and route is None:
         return await handler(request)
+    services = request.app[SERVICES]
     try:
         if token is None:
             raise unauthorized()
-        services = request.app[SERVICES]
         found = await services.desk.ask(access.authenticate, token, services.desk.now())
-    except UntrustedError:
-        _count_failure(request)
+    except UntrustedError as error:
+        if isinstance(error, access.SpentError):
+            _note(request, route, error.workspace_id, error.token_id, error)
+        await _count_failure(request)
         raise
-    _count_request(request, found)
-    if route is not None:
-        _check(route, found)
-    request[CALLER] = found
-    return await handler(request)
+    await _count_request(request, found)
+    try:
+        if route is not None:
+            _check(route, found)
+        request[CALLER] = found
+        return await handler(request)
+    except UntrustedError as error:
+        _note(request, route, found.workspace_id, found.token_id, error)
+        raise
 
 
 def bearer(request: web.Request) -> str | None:
@@ -65,8 +73,14 @@ def _check(route: Route, found: Caller) -> None:
         raise UntrustedError(Code.FORBIDDEN, "this token may not do this", f"use a token with {needed}")
 
 
-def _count_request(request: web.Request, found: Caller) -> None:
-    standing = request.app[SERVICES].limits.take(found.token_id, found.limit_per_minute)
+def _note(request: web.Request, route: Route | None, workspace_id: str, token_id: str, error: UntrustedError) -> None:
+    services = request.app[SERVICES]
+    name = NOWHERE if route is None else f"{route.method} {route.path}"
+    services.refusals.add(workspace_id, request.remote, name, token_id, error.code.value, services.desk.now())
+
+
+async def _count_request(request: web.Request, found: Caller) -> None:
+    standing = await request.app[SERVICES].limits.take(found.token_id, found.limit_per_minute)
     request[STANDING] = standing
     if not standing.admitted:
         raise _slow_down(standing, f"this key may ask {standing.limit} times a minute")
@@ -77,12 +91,12 @@ async def _counting_failures(request: web.Request, handler: Handler, route: Rout
         return await handler(request)
     except UntrustedError:
         if route.proof is Proof.SIGNED_BODY:
-            _count_failure(request)
+            await _count_failure(request)
         raise
 
 
-def _count_failure(request: web.Request) -> None:
-    standing = request.app[SERVICES].limits.fail(request.remote or "")
+async def _count_failure(request: web.Request) -> None:
+    standing = await request.app[SERVICES].limits.fail(request.remote or "")
     if not standing.admitted:
         raise _slow_down(standing, "too many requests without a good token came from this address") from None
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, ValidationError
 from receiver.web.routes import Body, Route, route_of
 from receiver.web.settings import WebSettings
 from receiver.web.state import services
-from shared.encoding import parse_object
+from shared.encoding import MAX_INTEGER, JsonValue, parse_object
 from shared.errors import Code, MalformedError
 from shared.fields import Wire
 from shared.wire import JSON_TYPE, FieldProblem
@@ -35,7 +35,7 @@ class FieldsError(MalformedError):
 class RequestModel(Wire):
     """Base of what a request's body may say: strict, and closed for unknown fields."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
 
 _M = TypeVar("_M", bound=RequestModel)
@@ -45,9 +45,20 @@ def read_model(model: type[_M], body: bytes) -> _M:
     """Read a body as a model; raises `MalformedError`, and `FieldsError` that names every wrong field."""
     fields = parse_object(body)
     try:
-        return model.from_wire(fields)
+        return model.from_wire(_with_integers(fields))
     except ValidationError as error:
         raise fields_error(error) from None
+
+
+def _with_integers(value: JsonValue) -> JsonValue:
+    """Read a number whose fraction is zero as the integer that it is: JSON has one kind of number."""
+    if isinstance(value, dict):
+        return {name: _with_integers(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_with_integers(one) for one in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_INTEGER:
+        return int(value)
+    return value
 
 
 def fields_error(error: ValidationError) -> FieldsError:
@@ -57,7 +68,10 @@ def fields_error(error: ValidationError) -> FieldsError:
     return FieldsError(
         Code.UNKNOWN_FIELD if unknown else Code.INVALID_FIELD,
         tuple(
-            FieldProblem(field=".".join(str(part)[:80] for part in one["loc"]) or "body", message=one["msg"])
+            FieldProblem(
+                field=".".join(str(part)[:80] for part in one["loc"]) or "body",
+                message=one["msg"].removeprefix("Value error, "),
+            )
             for one in found
         ),
     )

@@ -43,6 +43,11 @@ class Metrics:
             "Requests that failed because the database could not be used.",
             registry=self.registry,
         )
+        self._unshared = Counter(
+            "carnet_rate_limits_not_shared",
+            "Requests that this process counted for itself, because the shared storage did not answer.",
+            registry=self.registry,
+        )
         self._turned_away = Counter(
             "carnet_connections_refused",
             "Connections that were closed unheard or unfinished, by why.",
@@ -68,6 +73,10 @@ class Metrics:
     def database_error(self) -> None:
         """Count a request that the database failed."""
         self._database.inc()
+
+    def limit_not_shared(self) -> None:
+        """Count a request that was counted in this process alone, though limits are shared."""
+        self._unshared.inc()
 
     def connection(self, change: int) -> None:
         """Count a connection that opened (1) or closed (-1)."""

@@ -1,6 +1,8 @@
 """How often a key may ask, and how often an address may fail: moving windows of one minute.
 
 Keyed by token id; for requests without a good token by the socket's address, never by a header that a client writes.
+Where the windows are shared and the server that keeps them does not answer, each process counts for itself: a limit is
+never lifted, and nobody is turned away for it.
 """
 
 from __future__ import annotations
@@ -12,8 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
+
+from receiver.web.sharedlimits import SharedWindows
+from receiver.web.windows import Windows
 
 WINDOW_SECONDS = 60
 _IPV6_NETWORK_BITS = 64
@@ -41,33 +45,51 @@ class Standing:
 
 
 class RateLimits:
-    """The windows of one process."""
+    """The windows of one process, or those that it shares."""
 
-    def __init__(self, now: Callable[[], datetime], max_failures_per_minute: int) -> None:
-        """Take the clock that reset times are compared with, and how many failures an address has."""
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        monotonic: Callable[[], float],
+        max_failures_per_minute: int,
+        shared: SharedWindows | None = None,
+    ) -> None:
+        """Take the clocks, how many failures an address has, and the windows that other processes count in too."""
         self._now = now
-        self._windows = MovingWindowRateLimiter(MemoryStorage())
+        self._monotonic = monotonic
+        self._here = MovingWindowRateLimiter(Windows(monotonic))
         self._failures = RateLimitItemPerMinute(max_failures_per_minute)
+        self._shared = shared
 
-    def take(self, token_id: str, per_minute: int) -> Standing:
+    async def take(self, token_id: str, per_minute: int) -> Standing:
         """Count one request of a key; a refused one does not count."""
-        return self._take(RateLimitItemPerMinute(per_minute), "key", token_id)
+        return await self._take(RateLimitItemPerMinute(per_minute), "key", token_id)
 
-    def fail(self, address: str) -> Standing:
+    async def fail(self, address: str) -> Standing:
         """Count one request without a good token; not admitted means that the address is to wait."""
-        return self._take(self._failures, "address", _network(address))
+        return await self._take(self._failures, "address", _network(address))
 
-    def _take(self, item: RateLimitItemPerMinute, *name: str) -> Standing:
-        admitted = self._windows.hit(item, *name)
-        stats = self._windows.get_window_stats(item, *name)
-        wait = max(1, math.ceil(stats.reset_time - self._now().timestamp()))
-        return Standing(
-            admitted,
-            item.amount,
-            max(0, stats.remaining),
-            math.ceil(stats.reset_time),
-            min(wait, WINDOW_SECONDS),
-        )
+    async def close(self) -> None:
+        """Close the connections to what is shared."""
+        if self._shared is not None:
+            await self._shared.close()
+
+    async def _take(self, item: RateLimitItemPerMinute, *name: str) -> Standing:
+        place = None if self._shared is None else await self._shared.take(item, *name)
+        now = self._now().timestamp()
+        if place is None:
+            admitted = self._here.hit(item, *name)
+            stats = self._here.get_window_stats(item, *name)
+            return _standing(admitted, item.amount, stats.remaining, now, stats.reset_time - self._monotonic())
+        if place.admitted:
+            # Counted here too, so that this process goes on from what it has seen once nothing is shared any more.
+            self._here.hit(item, *name)
+        return _standing(place.admitted, item.amount, place.remaining, now, place.reset_time - now)
+
+
+def _standing(admitted: bool, limit: int, remaining: int, now: float, wait: float) -> Standing:  # noqa: FBT001
+    whole = min(max(1, math.ceil(wait)), WINDOW_SECONDS)
+    return Standing(admitted, limit, max(0, remaining), math.ceil(now + wait), whole)
 
 
 def _network(address: str) -> str:

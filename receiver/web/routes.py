@@ -1,16 +1,29 @@
-"""The table of routes: the only way to add one. A route names who may use it, or it does not exist."""
+"""The table of routes: the only way to add one. A route names who may use it, or it does not exist.
+
+A row says everything that the OpenAPI document and the page at `/docs` are made of; its words are those of the
+handler's docstring, and what a path's parameters look like stands in `receiver.web.parameters`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+import inspect
+import re
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
+from typing import TypeAlias
 
 from aiohttp import web
+from pydantic import BaseModel
 
 from receiver.core.tokens import Scope
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answer: TypeAlias = type[BaseModel] | str
+"""What an answer's body is: JSON of a model, or text of a media type."""
+Gives: TypeAlias = Answer | Mapping[int, Answer]
+"""An answer of the usual status, or answers by status."""
 
 
 class Proof(StrEnum):
@@ -33,7 +46,7 @@ class Body(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One method of one path, who may use it, how large its body may be, and what serves it."""
+    """One method of one path, who may use it, how large its body may be, what serves it, and what goes in and out."""
 
     method: str
     path: str
@@ -41,6 +54,16 @@ class Route:
     handle: Handle
     scopes: frozenset[Scope] = frozenset()
     body: Body = Body.NONE
+    takes: type[BaseModel] | None = None
+    """The model of the body."""
+    asks: type[BaseModel] | None = None
+    """The model of what stands behind the question mark; None: nothing may stand there."""
+    gives: Mapping[int, Answer] = field(default_factory=dict, hash=False)
+    """What a success is answered with, by status."""
+    may: frozenset[int] = frozenset()
+    """Statuses of errors besides those that follow from proof, method, path and body."""
+    once: bool = False
+    """Whether it takes an `Idempotency-Key`."""
 
     def __post_init__(self) -> None:
         """Refuse a row that would be open by mistake."""
@@ -48,15 +71,46 @@ class Route:
             msg = f"{self.method} {self.path}: scopes belong to a token, and a token has scopes"
             raise ValueError(msg)
 
+    @property
+    def summary(self) -> str:
+        """What it does, in a line: the first of its handler's docstring; empty without one."""
+        return (inspect.getdoc(self.handle) or "").partition("\n")[0]
+
+    @property
+    def description(self) -> str:
+        """What there is to know besides: the rest of that docstring."""
+        return (inspect.getdoc(self.handle) or "").partition("\n")[2].strip()
+
 
 ROUTES: web.AppKey[dict[web.AbstractRoute, Route]] = web.AppKey("routes", dict)
 
 
 def add_routes(app: web.Application, table: Iterable[Route]) -> None:
     """Add every row of a table to an application."""
+    rows = tuple(table)
+    paths = {row.path for row in rows}
     app[ROUTES] = {
-        app.router.add_route(row.method, row.path, row.handle, expect_handler=_ask_later): row for row in table
+        app.router.add_route(row.method, _apart(row.path, paths), row.handle, expect_handler=_ask_later): row
+        for row in rows
     }
+
+
+def _apart(path: str, paths: Iterable[str]) -> str:
+    """Keep a parameter from taking words that have paths of their own: `/collectors/enrol` is no collector."""
+    parts = path.split("/")
+    others = [other.split("/") for other in paths]
+    for place, part in enumerate(parts):
+        if part.startswith("{"):
+            words = sorted(
+                {
+                    re.escape(other[place])
+                    for other in others
+                    if other[:place] == path.split("/")[:place] and len(other) > place and other[place][:1] != "{"
+                }
+            )
+            if words:
+                parts[place] = f"{{{part[1:-1]}:(?!(?:{'|'.join(words)})(?:/|$))[^/]+}}"
+    return "/".join(parts)
 
 
 async def _ask_later(_request: web.Request) -> None:
@@ -68,11 +122,53 @@ def route_of(request: web.Request) -> Route | None:
     return request.app[ROUTES].get(request.match_info.route)
 
 
-def reads(path: str, handle: Handle, *scopes: Scope) -> Route:
-    """A read with a token that has one of the scopes."""
-    return Route("GET", path, Proof.SCOPED, handle, frozenset(scopes))
+def reads(
+    path: str,
+    handle: Handle,
+    *scopes: Scope,
+    asks: type[BaseModel] | None = None,
+    gives: Gives | None = None,
+    may: Collection[int] = (),
+) -> Route:
+    """A read with a token that has one of the scopes; answered with 200."""
+    answers = _by_status(gives, HTTPStatus.OK)
+    return Route("GET", path, Proof.SCOPED, handle, frozenset(scopes), asks=asks, gives=answers, may=frozenset(may))
 
 
-def writes(path: str, handle: Handle, *scopes: Scope, body: Body = Body.USUAL) -> Route:
-    """A write with a token that has one of the scopes."""
-    return Route("POST", path, Proof.SCOPED, handle, frozenset(scopes), body)
+def writes(
+    path: str,
+    handle: Handle,
+    *scopes: Scope,
+    body: Body = Body.USUAL,
+    takes: type[BaseModel] | None = None,
+    gives: Gives | None = None,
+    may: Collection[int] = (),
+    once: bool = False,
+) -> Route:
+    """A write with a token that has one of the scopes; answered with 201 where nothing else is said."""
+    answers = _by_status(gives, HTTPStatus.CREATED)
+    allowed, errors = frozenset(scopes), frozenset(may)
+    return Route("POST", path, Proof.SCOPED, handle, allowed, body, takes=takes, gives=answers, may=errors, once=once)
+
+
+def changes(
+    path: str,
+    handle: Handle,
+    *scopes: Scope,
+    takes: type[BaseModel] | None = None,
+    gives: Gives | None = None,
+    may: Collection[int] = (),
+    once: bool = False,
+) -> Route:
+    """A change of what is there, with a token that has one of the scopes; answered with 200."""
+    answers = _by_status(gives, HTTPStatus.OK)
+    allowed, errors = frozenset(scopes), frozenset(may)
+    return Route(
+        "PUT", path, Proof.SCOPED, handle, allowed, Body.USUAL, takes=takes, gives=answers, may=errors, once=once
+    )
+
+
+def _by_status(gives: Gives | None, usual: HTTPStatus) -> Mapping[int, Answer]:
+    if gives is None:
+        return {}
+    return gives if isinstance(gives, Mapping) else {usual: gives}

@@ -15,9 +15,12 @@ from receiver.keys_at_hand import RoleSigners
 from receiver.web.desk import Desk
 from receiver.web.guard import Guards
 from receiver.web.metrics import Metrics
+from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits, Standing
 from receiver.web.settings import WebSettings
+from receiver.web.tally import Tally
 from shared.encoding import base32_id
+from shared.redaction import Rules
 
 _ID_BYTES = 16
 
@@ -35,6 +38,9 @@ class Services:
     journal: FilteringBoundLogger
     limits: RateLimits
     guards: Guards
+    secrets: Rules
+    running: OneOfAKey
+    refusals: Tally
     monotonic: Callable[[], float]
 
     def new_request_id(self) -> str:

@@ -42,6 +42,12 @@ def test_the_wheel_carries_every_module_of_the_tree(wheel: zipfile.ZipFile) -> N
     assert here == {name for name in wheel.namelist() if name.endswith(".py")}
 
 
+def test_the_wheel_carries_the_pages_that_are_filled_in(wheel: zipfile.ZipFile) -> None:
+    folder = "receiver/web/templates"
+    here = {f"{folder}/{path.name}" for path in (ROOT / folder).iterdir()}
+    assert here == {name for name in wheel.namelist() if name.startswith(f"{folder}/")} != set()
+
+
 def test_the_wheel_installs_the_three_scripts(wheel: zipfile.ZipFile) -> None:
     (name,) = (name for name in wheel.namelist() if name.endswith("entry_points.txt"))
     scripts = configparser.ConfigParser()

@@ -12,7 +12,10 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: files, batches, entries, megabytes of one report; waits in seconds."""
+    """How much is measured: files, batches, entries, megabytes of a report, stored attestations, requests of a kind.
+
+    Waits are in seconds.
+    """
 
     intake_files: int
     batches: int
@@ -22,6 +25,8 @@ class Sizes:
     scan_seconds: int
     scans: int
     report_megabytes: int
+    stored_attestations: int
+    requests: int
 
 
 FULL = Sizes(
@@ -33,6 +38,8 @@ FULL = Sizes(
     scan_seconds=60,
     scans=2,
     report_megabytes=60,
+    stored_attestations=100_000,
+    requests=400,
 )
 QUICK = Sizes(
     intake_files=1_000,
@@ -43,6 +50,8 @@ QUICK = Sizes(
     scan_seconds=10,
     scans=2,
     report_megabytes=30,
+    stored_attestations=10_000,
+    requests=100,
 )
 
 

@@ -19,11 +19,11 @@ from collector.intake import Intake
 from collector.opening import RootSpec
 from collector.parsing import Parser, Request
 from collector.readiness import Candidates
-from collector.secretrules import secret_rules
 from collector.spool import Spool, SpoolSettings
 from collector.storing import Sealing
 from shared.encoding import sha256
 from shared.keys import Ed25519Signer
+from shared.secretrules import secret_rules
 from tests.bench import raw, reports
 from tests.bench.figures import Figure, Sizes
 from tests.helpers.build import AUDIENCE, COLLECTOR_ID, STREAM_ID

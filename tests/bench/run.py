@@ -10,7 +10,7 @@ import sys
 
 from rich.console import Console
 
-from tests.bench import formats, idle, ingest, intake, latency, memory
+from tests.bench import api, formats, idle, ingest, intake, latency, memory
 from tests.bench.figures import FULL, QUICK, Figure, show
 
 MEASURES = {
@@ -20,6 +20,7 @@ MEASURES = {
     "memory": memory.measure,
     "idle": idle.measure,
     "formats": formats.measure,
+    "api": api.measure,
 }
 
 

@@ -14,6 +14,7 @@ from receiver import app, clock
 from receiver.core.tokens import Scope
 from receiver.web.journal import make_journal
 from receiver.web.settings import WebSettings
+from tests.helpers.databases import Databases
 from tests.helpers.receiving import Answer, Receiver, quickstart_in, serving
 
 BATCHES = "/api/v1/collector/attestations"
@@ -22,8 +23,8 @@ SMALL = WebSettings(max_body_bytes=10_000, max_batch_bytes=100_000)
 
 
 @pytest.fixture
-async def receiver(tmp_path: Path) -> AsyncIterator[Receiver]:
-    async with serving(tmp_path / "data", settings=SMALL) as running:
+async def receiver(tmp_path: Path, databases: Databases) -> AsyncIterator[Receiver]:
+    async with serving(tmp_path / "data", SMALL, databases) as running:
         yield running
 
 
@@ -160,6 +161,7 @@ async def test_a_body_that_is_not_what_its_encoding_says_is_400(receiver: Receiv
         ("limit=0", "invalid_field", "limit"),
         ("limit=201", "invalid_field", "limit"),
         ("limit=x", "invalid_field", "limit"),
+        ("pr=91979442442025266315264", "invalid_field", "pr"),
         ("colour=red", "unknown_field", "colour"),
         ("type=SMELLS", "invalid_field", "type"),
         ("status=good", "invalid_field", "status"),

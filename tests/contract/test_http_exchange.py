@@ -24,12 +24,16 @@ from receiver.web.door import listen
 from receiver.web.guard import Guards
 from receiver.web.journal import make_journal
 from receiver.web.metrics import Metrics
+from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits
 from receiver.web.routes import Proof, Route
 from receiver.web.server import Server
 from receiver.web.settings import WebSettings
 from receiver.web.state import Services
+from receiver.web.tally import Tally
 from shared.errors import Code, StateError, TryLaterError
+from shared.redaction import Rules
+from tests.helpers.databases import Databases
 from tests.helpers.receiving import Receiver, Sender, serving
 
 CANARY = "canary-5f3759df"
@@ -67,8 +71,11 @@ async def served(
         settings=settings,
         metrics=Metrics(),
         journal=make_journal(log, clock.utcnow),
-        limits=RateLimits(clock.utcnow, settings.max_failures_per_minute),
+        limits=RateLimits(clock.utcnow, clock.monotonic, settings.max_failures_per_minute),
         guards=Guards(),
+        secrets=Rules((), lambda _text: ()),
+        running=OneOfAKey(),
+        refusals=Tally(),
         monotonic=clock.monotonic,
     )
     listener = listen("127.0.0.1", 0)
@@ -164,8 +171,8 @@ async def test_more_work_than_may_wait_is_refused_at_once() -> None:
     desk.close()
 
 
-async def test_clients_that_hang_up_on_a_batch_leave_no_transaction_open(tmp_path: Path) -> None:
-    async with serving(tmp_path / "data") as receiver:
+async def test_clients_that_hang_up_on_a_batch_leave_no_transaction_open(tmp_path: Path, databases: Databases) -> None:
+    async with serving(tmp_path / "data", databases=databases) as receiver:
         sender = await Sender(receiver).join()
         batches = [sender.batch(sender.capture(1), f"batch_{n}") for n in range(60)]
 
@@ -187,8 +194,8 @@ async def test_clients_that_hang_up_on_a_batch_leave_no_transaction_open(tmp_pat
         assert last.status == 200
 
 
-async def test_no_secret_and_no_text_of_a_sender_reaches_the_log(tmp_path: Path) -> None:
-    async with serving(tmp_path / "data") as receiver:
+async def test_no_secret_and_no_text_of_a_sender_reaches_the_log(tmp_path: Path, databases: Databases) -> None:
+    async with serving(tmp_path / "data", databases=databases) as receiver:
         sender = await Sender(receiver).join()
         await _misbehave(receiver, sender)
         log = receiver.log.getvalue()

@@ -19,14 +19,15 @@ from shared.keys import key_from_spki
 from shared.predicates import Enrolment, Limits, Receipt
 from shared.wire import parse_answer, parse_enrol_answer, parse_keyring
 from tests.helpers import build
+from tests.helpers.databases import Databases
 from tests.helpers.receiving import Answer, Receiver, Sender, serving
 
 BATCHES = "/api/v1/collector/attestations"
 
 
 @pytest.fixture
-async def receiver(tmp_path: Path) -> AsyncIterator[Receiver]:
-    async with serving(tmp_path / "data") as running:
+async def receiver(tmp_path: Path, databases: Databases) -> AsyncIterator[Receiver]:
+    async with serving(tmp_path / "data", databases=databases) as running:
         yield running
 
 

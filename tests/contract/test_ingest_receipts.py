@@ -1,5 +1,6 @@
 """What a batch is answered with: a receipt that the keyring vouches for, an answer per entry, marks per stream."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,14 +18,17 @@ from shared.keyring import open_keyring
 from shared.predicates import Limits, Receipt, StreamMark
 from shared.statement import Statement
 from tests.helpers import build
+from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, make_receiver, results, told
 
 ACCEPTED, DUPLICATE = ("accepted", None), ("duplicate", None)
 
 
 @pytest.fixture
-def receiver(tmp_path: Path) -> Receiver:
-    return make_receiver(tmp_path)
+def receiver(tmp_path: Path, databases: Databases) -> Iterator[Receiver]:
+    made = make_receiver(tmp_path, databases=databases)
+    yield made
+    made.store.close()
 
 
 def believed(receiver: Receiver, envelope: bytes) -> Statement:
@@ -98,7 +102,7 @@ def test_refused_entries_never_block_their_neighbours(receiver: Receiver) -> Non
     assert receipt.entries[0].entry_digest == digest_text(sha256(b"17"))
     assert receipt.entries[3].attestation_id == digest_text(dsse.parse(foreign).id)
     page = lookup.attestations(receiver.store, receiver.workspace_id, Filters(), 50)
-    assert [one.id for one in page.items] == [dsse.parse(one).id for one in (good[2], good[1], good[0])]
+    assert [one.row.id for one in page.items] == [dsse.parse(one).id for one in (good[2], good[1], good[0])]
 
 
 def test_held_entries_are_stored_and_delivered_and_say_why(receiver: Receiver) -> None:
@@ -286,7 +290,7 @@ def test_attestations_are_found_by_what_they_are_about(receiver: Receiver) -> No
 
     def found(**filters: object) -> list[bytes]:
         page = lookup.attestations(receiver.store, receiver.workspace_id, Filters(**filters), 50)  # type: ignore[arg-type]
-        return [row.id for row in page.items]
+        return [one.row.id for one in page.items]
 
     assert found() == [two.id, one.id]
     assert found(repository="acme/other") == [two.id]
@@ -310,7 +314,7 @@ def test_pages_cover_everything_once_newest_first(receiver: Receiver) -> None:
     cursor: str | None = None
     while True:
         page = lookup.attestations(receiver.store, receiver.workspace_id, Filters(), 3, cursor)
-        found += [row.id for row in page.items]
+        found += [one.row.id for one in page.items]
         cursor = page.next_cursor
         if cursor is None:
             break

@@ -6,6 +6,7 @@ Each run appends a line to docs/reliability-runs.csv: row, seed, size, command, 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import csv
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.fault.scenarios import kill_and_restart, stop_anywhere
-from tests.helpers import large_reports
+from tests.helpers import asked_by_document, large_reports
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNS = REPOSITORY / "docs" / "reliability-runs.csv"
@@ -65,6 +66,13 @@ def _s12(size: int, _seed: int) -> tuple[bool, str]:
     return not miscounted and most <= MOST_MIB, f"at most {most} MiB above idle; {seconds}; miscounted: {miscounted}"
 
 
+def _s16(size: int, seed: int) -> tuple[bool, str]:
+    ran = asyncio.run(asked_by_document.ask(size, seed))
+    if not ran.good:
+        print(ran.said, flush=True)
+    return ran.good, ran.said.strip().splitlines()[-1].strip("= ")
+
+
 def _tests(*files: str) -> Callable[[int, int], tuple[bool, str]]:
     """Run test modules again and again, each round with a seed of its own; stops at the first that fails."""
 
@@ -86,6 +94,7 @@ ROWS = {
     "R10": Row(12, "rounds", _tests("tests/fault/test_watch_many_r10.py")),
     "R11": Row(40, "rounds", _tests("tests/unit/collector/test_readiness.py", "tests/fault/test_watch_writers_r11.py")),
     "S12": Row(300, "MiB a report", _s12),
+    "S16": Row(5_000, "questions an operation", _s16),
     "R13": Row(20, "rounds", _tests("tests/fault/test_shipping_lies.py", "tests/fault/test_shipping_answers.py")),
 }
 

@@ -16,6 +16,7 @@ from shared.predicates import (
     Access,
     Audience,
     Claim,
+    Claimed,
     ClaimType,
     Collected,
     Enrolment,
@@ -297,6 +298,33 @@ def receipt_for(
         | overrides
     )
     return _sign(predicates.RECEIPT, predicate, key)
+
+
+def claim_signer() -> Ed25519Signer:
+    """The receiver's key for what comes with a token."""
+    return signer(0x63)
+
+
+def claimed(key_id: str | None = None, **overrides: object) -> Claimed:
+    """What the receiver says of an attestation that came with a token."""
+    return Claimed.model_validate(
+        {
+            "audience": AUDIENCE,
+            "key_id": key_id or claim_signer().public.key_id,
+            "salt": random16(0x70000),
+            "record": "attestation",
+            "token": {"id": "tok_aaaabbbbccccdddd", "label": "the pipeline of payments"},
+            "received_at": NOW + timedelta(seconds=2),
+            "context": {"repository": "acme/payments-api", "prNumber": 42},
+            "claim": {"type": "TEST_RESULTS", "name": "Unit Tests", "passed": True, "evidence": {"totalTests": 3}},
+        }
+        | overrides
+    )
+
+
+def claimed_envelope(**overrides: object) -> Envelope:
+    """The same, signed by the receiver."""
+    return _sign(predicates.CLAIMED, claimed(None, **overrides), claim_signer())
 
 
 def mark(contiguous_to: int | None, head: int, stream_id: str = STREAM_ID) -> StreamMark:

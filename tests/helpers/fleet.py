@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import select
+
 from receiver import access, enrol, ingest, keys_at_hand, setup
 from receiver.caller import Caller
 from receiver.core.admit import Examine, KeyState, KnownKey, Sender, examine_all
@@ -20,6 +22,7 @@ from receiver.ingest import IngestAnswer
 from receiver.keys_at_hand import RoleSigners
 from receiver.store.engine import Store
 from receiver.store.migrate import migrate
+from receiver.store.schema import METADATA
 from shared import statement, wire
 from shared.dsse import Envelope
 from shared.encoding import compact, digest_text, sha256
@@ -27,6 +30,8 @@ from shared.keys import Ed25519Signer
 from shared.predicates import COLLECTED, Audience, Collector, Limits, StreamLink
 from shared.statement import subject_commit, subject_sha256
 from tests.helpers import build
+from tests.helpers.databases import Databases
+from tests.helpers.databases import sqlite_url as url
 
 NOW = build.NOW
 Bytes = Callable[[int], bytes]
@@ -118,7 +123,7 @@ class Spool:
 
 @dataclass
 class Receiver:
-    """An opened database with one workspace."""
+    """An opened database with one workspace; `path` is its file, where it is one."""
 
     path: Path
     store: Store
@@ -128,6 +133,10 @@ class Receiver:
     signers: RoleSigners
     random: Bytes
     now: datetime = NOW
+    database_url: str = ""
+
+    def __post_init__(self) -> None:
+        self.database_url = self.database_url or url(self.path)
 
     @property
     def audience(self) -> Audience:
@@ -185,7 +194,17 @@ class Receiver:
     def reopen(self) -> None:
         """Close the database and open it again, as a restart would."""
         self.store.close()
-        self.store = Store.open(url(self.path))
+        self.store = Store.open(self.database_url)
+
+    def stored_bytes(self) -> bytes:
+        """Everything that is kept: the files of an SQLite database, every value of another one."""
+        if self.path.exists():
+            self.store.close()
+            return b"".join(one.read_bytes() for one in sorted(self.path.parent.iterdir()))
+        rows = self.store.read(
+            lambda tx: [row for table in METADATA.sorted_tables for row in tx.execute(select(table))]
+        )
+        return b"\0".join(value if isinstance(value, bytes) else str(value).encode() for row in rows for value in row)
 
     @contextmanager
     def behind_its_back(self) -> Iterator[sqlite3.Connection]:
@@ -203,19 +222,20 @@ class Receiver:
         self.store = Store.open(url(self.path))
 
 
-def url(path: Path) -> str:
-    return f"sqlite:///{path}"
-
-
-def make_receiver(folder: Path, seed: int = 1) -> Receiver:
-    """Migrate a new database in a folder of its own and set up its first workspace."""
+def make_receiver(folder: Path, seed: int = 1, databases: Databases | None = None) -> Receiver:
+    """Make a new database, an SQLite file in this folder if no other kind is asked for, with one workspace."""
     path = folder / "data" / "receiver.db"
-    migrate(url(path))
-    store = Store.open(url(path))
+    if databases is None:
+        database_url = url(path)
+        migrate(database_url)
+    else:
+        database_url = databases.migrated(path.parent)
+    store = Store.open(database_url)
     randomly = seeded(seed)
     master, root = randomly(32), Ed25519Signer(randomly(32))
     made = setup.create(store, master, root, "acme", NOW, randomly)
-    return Receiver(path, store, master, root, made, keys_at_hand.load(store, master, made.workspace_id), randomly)
+    signers = keys_at_hand.load(store, master, made.workspace_id)
+    return Receiver(path, store, master, root, made, signers, randomly, database_url=database_url)
 
 
 def results(answer: IngestAnswer) -> list[wire.Result]:

@@ -29,6 +29,7 @@ from shared.keys import Ed25519Signer
 from shared.predicates import Audience
 from shared.wire import emit_batch, emit_enrol_request
 from tests.helpers import build
+from tests.helpers.databases import Databases, PostgresDatabases
 
 UNLIMITED = 1_000_000
 Body = bytes | AsyncIterable[bytes]
@@ -126,33 +127,61 @@ class Answer:
         return json.loads(self.body)
 
 
+class EmbeddedOn(Embedded):
+    """A quickstart's directory whose database is another one than the file in it."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        super().__init__(folder)
+        self._database_url = database_url
+
+    @property
+    def database_url(self) -> str:
+        return self._database_url
+
+
 @functools.cache
-def _made_once() -> tuple[Names, Secrets, dict[str, bytes]]:
-    """A quickstart's directory, made once and kept in memory: making one takes most of a second."""
+def _made_once(database_url: str | None) -> tuple[Names, Secrets, dict[str, bytes]]:
+    """A quickstart's directory, made once for each kind of database and kept: making one takes most of a second."""
     with tempfile.TemporaryDirectory() as folder:
-        data = Embedded(Path(folder) / "data")
+        inside = Path(folder) / "data"
+        data = Embedded(inside) if database_url is None else EmbeddedOn(inside, database_url)
         names, secrets = data.make(clock.utcnow(), os.urandom)
         return names, secrets, {path.name: path.read_bytes() for path in data.folder.iterdir()}
 
 
-def quickstart_in(folder: Path) -> tuple[Embedded, Names, Secrets]:
-    """Lay a quickstart's directory out."""
-    names, secrets, files = _made_once()
+def quickstart_in(folder: Path, databases: Databases | None = None) -> tuple[Embedded, Names, Secrets]:
+    """Lay a quickstart's directory out, on a database of the kind that is asked for, else on an SQLite file."""
+    if isinstance(databases, PostgresDatabases):
+        template = databases.server.url("quickstart")
+        database_url = databases.copy(folder, "quickstart", _made_once)
+        names, secrets, files = _made_once(template)
+        data: Embedded = EmbeddedOn(folder, database_url)
+    else:
+        names, secrets, files = _made_once(None)
+        data = Embedded(folder)
     folder.mkdir(mode=0o700, parents=True)
     for name, content in files.items():
         write_secret(folder / name, content)
-    return Embedded(folder), names, secrets
+    return data, names, secrets
 
 
 @asynccontextmanager
-async def serving(folder: Path, settings: WebSettings | None = None) -> AsyncIterator[Receiver]:
+async def serving(
+    folder: Path,
+    settings: WebSettings | None = None,
+    databases: Databases | None = None,
+    shared_limits: app.SharedLimits | None = None,
+    refusals_seconds: float = 60.0,
+) -> AsyncIterator[Receiver]:
     """Have a receiver running on a directory that nobody used before."""
-    data, names, secrets = quickstart_in(folder)
+    data, names, secrets = quickstart_in(folder, databases)
     plan = app.Plan(
         data.database_url,
         data.master_key,
         app.Address("127.0.0.1", 0),
         settings=settings or WebSettings(),
+        shared_limits=shared_limits,
+        refusals_seconds=refusals_seconds,
     )
     log = io.StringIO()
     async with (

@@ -338,7 +338,7 @@ class Rig:
             cursor = None
             while True:
                 page = lookup.attestations(store, self.workspace, lookup.Filters(), lookup.MAX_LIMIT, cursor)
-                found += [lookup.envelope(store, self.workspace, row.id) for row in page.items]
+                found += [lookup.envelope(store, self.workspace, one.row.id) for one in page.items]
                 cursor = page.next_cursor
                 if cursor is None:
                     return found[::-1]

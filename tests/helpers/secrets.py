@@ -8,9 +8,9 @@ import string
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from collector.secretrules import secret_rules
 from receiver.core.tokens import Kind, make_token
 from shared.redaction import Rules
+from shared.secretrules import secret_rules
 
 _ALNUM = string.ascii_letters + string.digits
 _UPPER = string.ascii_uppercase + string.digits

@@ -1,60 +1,76 @@
-"""Every route asks for what the table says; whoever brings less gets 401 or 403, and changes no row anywhere."""
+"""Every route asks for what the table says; whoever brings less gets 401, 403 or 404, and changes no row anywhere.
+
+The tests walk the whole table of routes, each row asked in full as `tests/helpers/everyroute.py` asks it: a row that is
+new is walked by itself, and fails where it cannot be called. What may change at a refusal is when a good token was last
+used (`tokens.last_used_at`), and later the audit trail, which counts refusals.
+"""
 
 import asyncio
 import os
-import re
-import sqlite3
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from receiver import access, clock
+from receiver import access, clock, fsck, setup
+from receiver.app import read_master_key
 from receiver.core.tokens import Kind, Scope, make_token, parse_token
-from receiver.web.routes import Proof, Route, reads
+from receiver.web.routes import Proof, reads
 from receiver.web.settings import WebSettings
 from receiver.web.table import TABLE
 from shared.errors import UntrustedError
+from shared.keys import Ed25519Signer
+from tests.helpers import everyroute
+from tests.helpers.databases import Databases
+from tests.helpers.everyroute import Everything, Tokens, all_rows, lesser, name_of, parameters_of
 from tests.helpers.receiving import UNLIMITED, Answer, Receiver, Sender, serving
 
-KEYED = [route for route in TABLE if route.proof not in (Proof.NOTHING, Proof.SIGNED_BODY)]
-GOOD_BODY = b'{"names": ["ci-99"], "approve": true}'
-
-
-def name_of(route: Route) -> str:
-    return f"{route.method} {route.path}"
+KEYED = [route for route in TABLE if not everyroute.is_open(route)]
+LAST_SECONDS = 600.0
 
 
 @pytest.fixture
-async def receiver(tmp_path: Path) -> AsyncIterator[Receiver]:
-    async with serving(tmp_path / "data", settings=WebSettings(max_failures_per_minute=UNLIMITED)) as running:
+async def receiver(tmp_path: Path, databases: Databases) -> AsyncIterator[Receiver]:
+    settings = WebSettings(max_failures_per_minute=UNLIMITED)
+    async with serving(tmp_path / "data", settings, databases, refusals_seconds=LAST_SECONDS) as running:
         yield running
 
 
-def rows(receiver: Receiver) -> list[str]:
-    """Every row of every table, but for when a token was last used."""
-    connection = sqlite3.connect(f"file:{receiver.data.database}?mode=ro", uri=True)
-    try:
-        dump = [line for line in connection.iterdump() if line.startswith("INSERT")]
-    finally:
-        connection.close()
-    return dump
+@pytest.fixture
+async def everything(receiver: Receiver) -> Everything:
+    return await Everything.of(receiver)
 
 
-async def call(receiver: Receiver, route: Route, token: str | None) -> Answer:
-    path = re.sub(r"\{[a-z_]+\}", "ab" * 32, route.path)
-    if route.method == "GET":
-        return await receiver.get(path, token)
-    return await receiver.post(path, GOOD_BODY, token)
+@pytest.fixture
+def tokens(receiver: Receiver) -> Tokens:
+    return Tokens(receiver, receiver.names.workspace)
 
 
-def test_no_route_is_open_but_the_probes_and_the_one_that_a_signature_opens() -> None:
+@pytest.fixture
+def foreign(receiver: Receiver) -> Tokens:
+    """Tokens of another workspace of the same receiver."""
+    root, master = Ed25519Signer(os.urandom(32)), read_master_key(receiver.data.master_key)
+    with receiver.store() as store:
+        made = setup.create(store, master, root, "another", clock.utcnow(), os.urandom)
+    return Tokens(receiver, made.workspace_id)
+
+
+def outcome(answer: Answer) -> tuple[int, str | None]:
+    """Status and code; None for the code of a success."""
+    return answer.status, None if answer.status < 400 else answer.json["code"]
+
+
+UNAUTHORIZED, FORBIDDEN, NOT_FOUND = (401, "unauthorized"), (403, "forbidden"), (404, "not_found")
+
+
+def test_no_route_is_open_but_the_probes_the_documents_and_the_one_that_a_signature_opens() -> None:
     unkeyed = {name_of(route): route.proof for route in TABLE if route not in KEYED}
     assert unkeyed == {
         "GET /healthz": Proof.NOTHING,
         "GET /readyz": Proof.NOTHING,
         "GET /metrics": Proof.NOTHING,
+        "GET /api/v1/openapi.json": Proof.NOTHING,
+        "GET /docs": Proof.NOTHING,
         "POST /api/v1/collectors/{collector_id}/access": Proof.SIGNED_BODY,
     }
 
@@ -70,64 +86,137 @@ def test_every_write_route_is_closed_to_tokens_that_only_read() -> None:
             assert Scope.READ not in route.scopes, name_of(route)
 
 
-@pytest.mark.parametrize("route", KEYED, ids=name_of)
-async def test_a_token_that_is_not_good_is_401_and_changes_nothing(receiver: Receiver, route: Route) -> None:
-    scopes = route.scopes or set(Scope)
-    good = receiver.token(*scopes)
-    with receiver.store() as store:
-        expired = access.issue(
+async def test_every_route_answers_a_good_token_so_that_the_others_here_are_refused_for_their_tokens(
+    everything: Everything, tokens: Tokens
+) -> None:
+    invited = await everything.receiver.post(
+        "/api/v1/collectors/invitations", b'{"names": ["ci-100"], "approve": true}', tokens.of(Scope.ADMIN)
+    )
+    invitation = invited.json["items"][0]["token"]
+    token = {Proof.SCOPED: tokens.of(*Scope), Proof.KNOWN: tokens.of(*Scope), Proof.INVITATION: invitation}
+    for route in TABLE:
+        answer = await everything.call(route, token.get(route.proof), invitation=invitation)
+        assert answer.status in (route.gives or {200, 201}), (name_of(route), answer.body)
+
+
+async def test_a_token_that_is_not_good_is_401_on_every_route_and_changes_nothing(
+    everything: Everything, tokens: Tokens
+) -> None:
+    good = tokens.of(*Scope)
+    secret = os.urandom(32)
+    with everything.receiver.store() as store:
+        revoked = tokens.fresh(*Scope)
+        access.revoke(store, tokens.workspace_id, revoked.id, "lost", "operator", clock.utcnow())
+        access.issue(
             store,
-            receiver.names.workspace,
+            tokens.workspace_id,
             Kind.API_KEY,
-            scopes,
-            "expired",
-            clock.utcnow() - timedelta(days=2),
-            os.urandom,
-            1,
-        ).token
-    before = rows(receiver)
-    for token in (
-        None,
-        "",
-        "garbage",
-        good[:-1],
-        good[:-1] + ("0" if good[-1] != "0" else "1"),
-        good + "0",
-        make_token(Kind.API_KEY, os.urandom(32)),
-        make_token(Kind.INVITATION, os.urandom(32)),
-        expired,
-        "ü" * 40,
-    ):
-        answer = await call(receiver, route, token)
-        assert (answer.status, answer.json["code"]) == (401, "unauthorized"), token
-    assert rows(receiver) == before
+            Scope,
+            "twin",
+            clock.utcnow(),
+            lambda _: secret,
+            limit_per_minute=9,
+        )
+    bad = {
+        "no token": None,
+        "an empty one": "",
+        "garbage": "garbage",
+        "cut short": good[:-1],
+        "mistyped": good[:-1] + ("0" if good[-1] != "0" else "1"),
+        "too long": good + "0",
+        "not ASCII": "ü" * 40,
+        "well spelled and unknown": make_token(Kind.API_KEY, os.urandom(32)),
+        "an unknown invitation": make_token(Kind.INVITATION, os.urandom(32)),
+        "a known secret as another kind": make_token(Kind.GATE, secret),
+        "expired": tokens.fresh(*Scope, days_ago=2).token,
+        "revoked": revoked.token,
+    }
+    before = all_rows(everything.receiver)
+    for route in KEYED:
+        for what, token in bad.items():
+            assert outcome(await everything.call(route, token)) == UNAUTHORIZED, (name_of(route), what)
+    assert all_rows(everything.receiver) == before
 
 
-@pytest.mark.parametrize("route", [one for one in KEYED if one.proof is Proof.SCOPED], ids=name_of)
-async def test_a_token_with_every_other_scope_is_403_and_changes_nothing(receiver: Receiver, route: Route) -> None:
-    others = [
-        receiver.token(*(set(Scope) - route.scopes)),
-        receiver.token(*(set(Scope) - route.scopes), kind=Kind.GATE),
-        receiver.token(kind=Kind.INVITATION),
+async def test_a_good_token_that_is_of_another_scope_or_kind_is_403_and_changes_nothing(
+    everything: Everything, tokens: Tokens
+) -> None:
+    lacking: dict[str, list[str]] = {}
+    for route in KEYED:
+        if route.proof is Proof.SCOPED:
+            lacking[name_of(route)] = [
+                tokens.of(*lesser(route)),
+                tokens.of(*lesser(route), kind=Kind.GATE),
+                tokens.of(*Scope, kind=Kind.INVITATION),
+                tokens.of(),
+            ]
+        elif route.proof is Proof.INVITATION:
+            lacking[name_of(route)] = [tokens.of(*Scope), tokens.of(*Scope, kind=Kind.GATE)]
+    before = all_rows(everything.receiver)
+    for route in KEYED:
+        for token in lacking.get(name_of(route), []):
+            assert outcome(await everything.call(route, token)) == FORBIDDEN, name_of(route)
+    assert all_rows(everything.receiver) == before
+    assert {name_of(route) for route in KEYED if route.proof is Proof.KNOWN} == {"GET /api/v1/keyring"}
+
+
+async def test_what_another_workspace_holds_is_404_by_its_id_on_every_route_and_changes_nothing(
+    everything: Everything, foreign: Tokens
+) -> None:
+    token = foreign.of(*Scope)
+    before = all_rows(everything.receiver)
+    walked = [route for route in KEYED if parameters_of(route)]
+    for route in walked:
+        assert outcome(await everything.call(route, token)) == NOT_FOUND, name_of(route)
+    assert all_rows(everything.receiver) == before
+    assert {name for route in walked for name in parameters_of(route)} == set(everything.ids)
+
+
+async def test_no_read_of_one_workspace_shows_what_another_holds(
+    everything: Everything, tokens: Tokens, foreign: Tokens
+) -> None:
+    hidden = {*everything.ids.values(), everything.receiver.names.workspace, everyroute.REPOSITORY, "ci-07"}
+    own, other = tokens.of(*Scope), foreign.of(*Scope)
+    shown = set()
+    for route in KEYED:
+        if route.method == "GET" and not parameters_of(route):
+            answer = await everything.call(route, other)
+            assert answer.status == 200, name_of(route)
+            echoed = {everyroute.DIGEST} if "search" in route.path else set()
+            for word in hidden - echoed:
+                assert word.encode() not in answer.body, (name_of(route), word)
+            seen = (await everything.call(route, own)).body
+            shown |= {word for word in hidden if word.encode() in seen}
+    assert shown >= hidden - {everything.receiver.names.workspace}
+
+
+async def test_a_workspace_stays_whole_beside_another_one(everything: Everything, foreign: Tokens) -> None:
+    key = foreign.of(*Scope)
+    for route in TABLE:
+        if route.method == "POST" and route.proof is Proof.SCOPED and route.once:
+            assert (await everything.call(route, key)).status == 201, name_of(route)
+    with everything.receiver.store() as store:
+        assert fsck.check(store) == []
+
+
+async def test_a_collector_of_another_workspace_delivers_nothing_here(everything: Everything, foreign: Tokens) -> None:
+    key = foreign.of(Scope.COLLECTOR_WRITE)
+    before = all_rows(everything.receiver)
+    for route in KEYED:
+        if Scope.COLLECTOR_WRITE in route.scopes:
+            assert (await everything.call(route, key)).status in (401, 403, 404), name_of(route)
+    assert all_rows(everything.receiver) == before
+
+
+async def test_an_invitation_opens_nothing_but_enrolment_and_the_keyring(
+    everything: Everything, tokens: Tokens
+) -> None:
+    invitation = tokens.of(*Scope, kind=Kind.INVITATION)
+    opened = [
+        name_of(route)
+        for route in KEYED
+        if (await everything.call(route, invitation, invitation=invitation)).status != 403
     ]
-    for token in others:
-        await receiver.get("/api/v1/keyring", token)  # notes its first use
-    before = rows(receiver)
-    for token in others:
-        answer = await call(receiver, route, token)
-        assert (answer.status, answer.json["code"]) == (403, "forbidden")
-    assert rows(receiver) == before
-
-
-@pytest.mark.parametrize("route", [one for one in KEYED if one.proof is Proof.INVITATION], ids=name_of)
-async def test_an_enrolment_takes_an_invitation_and_no_other_token(receiver: Receiver, route: Route) -> None:
-    answer = await call(receiver, route, receiver.token(*Scope))
-    assert (answer.status, answer.json["code"]) == (403, "forbidden")
-
-
-async def test_an_invitation_opens_nothing_but_enrolment_and_the_keyring(receiver: Receiver) -> None:
-    invitation = receiver.token(*Scope, kind=Kind.INVITATION)
-    opened = [name_of(route) for route in KEYED if (await call(receiver, route, invitation)).status != 403]
     assert sorted(opened) == ["GET /api/v1/keyring", "POST /api/v1/collectors/enrol"]
 
 
@@ -151,10 +240,10 @@ async def test_the_token_of_one_collector_delivers_for_no_other(receiver: Receiv
 
 async def test_access_without_a_registered_key_is_401_and_changes_nothing(receiver: Receiver) -> None:
     stranger = Sender(receiver, id="col_stranger")
-    before = rows(receiver)
+    before = all_rows(receiver)
     answer = await stranger.access()
     assert (answer.status, answer.json["code"]) == (401, "unauthorized")
-    assert rows(receiver) == before
+    assert all_rows(receiver) == before
 
 
 async def test_a_body_is_not_waited_for_where_the_token_is_not_good(receiver: Receiver) -> None:

@@ -74,6 +74,16 @@ def _good() -> Iterator[tuple[str, str, Envelope, Ed25519Signer]]:
     yield "heartbeat-busy", "a heartbeat with everything that it may say", busy, collector
     yield "access", "a request for a bearer token", build.access_envelope(), collector
     yield "enrolment-request", "possession of a new key, proved", build.enrolment_request_envelope(), collector
+    yield "claimed", "an attestation that came with a token", build.claimed_envelope(), build.claim_signer()
+    corrected = build.claimed_envelope(
+        record="deployment",
+        source_key=build.digest("source"),
+        claim={"type": "CUSTOM", "name": "Deployment", "passed": False, "evidence": {"status": "FAILURE"}},
+        details={"source": "jenkins"},
+        cut=["description"],
+        supersedes=build.digest("before"),
+    )
+    yield "claimed-corrected", "a deployment that corrects another one", corrected, build.claim_signer()
     yield "enrolment", "the record of an enrolment", build.enrolment_envelope(), build.decision_signer()
     receipt = build.receipt_for(
         run,

@@ -6,18 +6,19 @@ from http import HTTPStatus
 from typing import Annotated
 
 from aiohttp import web
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from receiver import enrol, lookup
+from receiver.core.admit import KeyState
 from receiver.core.tokens import Scope
 from receiver.web import answers
-from receiver.web.answers import time_or_null
+from receiver.web.answers import AnswerModel, Listed
 from receiver.web.bodies import RequestModel, read_body, read_model
-from receiver.web.queries import Page, Query, read_query
+from receiver.web.queries import Page, read_query
 from receiver.web.routes import reads, writes
 from receiver.web.state import caller, services
-from shared.encoding import JsonObject, b64encode, format_time
-from shared.fields import Name
+from shared.encoding import b64encode
+from shared.fields import Count, DigestText, Id, Name, Spki, Timestamp
 from shared.predicates import Limits
 from shared.wire import API
 
@@ -35,10 +36,79 @@ class LimitsRequest(RequestModel):
 class InvitationsRequest(RequestModel):
     """Whom to invite, for how long, and whether a person confirms the key first."""
 
-    names: Annotated[tuple[Name, ...], Field(strict=False, min_length=1, max_length=enrol.MAX_NAMES)]
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"names": ["ci-07"], "approve": True, "validMinutes": 60, "limits": {"repositories": ["acme/*"]}}
+            ]
+        }
+    )
+
+    names: Annotated[
+        tuple[Name, ...],
+        Field(strict=False, min_length=1, max_length=enrol.MAX_NAMES, json_schema_extra={"uniqueItems": True}),
+    ]
+    """One invitation for each collector."""
     approve: bool = False
+    """Take its key in at once; without it a person confirms the fingerprint first."""
     valid_minutes: Annotated[int, Field(ge=enrol.MIN_VALID_MINUTES, le=enrol.MAX_VALID_MINUTES)] = 60
     limits: LimitsRequest = LimitsRequest()
+
+
+class Invitation(AnswerModel):
+    """An invitation; its token is shown this once."""
+
+    name: Name
+    token: str
+    expires_at: Timestamp
+
+
+class Invitations(AnswerModel):
+    """The invitations that were made, in the order of their names in the request."""
+
+    items: tuple[Invitation, ...]
+
+
+class CollectorKey(AnswerModel):
+    """A key of a collector."""
+
+    key_id: DigestText
+    """SHA-256 of the public key's SubjectPublicKeyInfo: its fingerprint."""
+    public_key: Spki
+    state: KeyState
+    added_at: Timestamp
+
+
+class Collector(AnswerModel):
+    """A collector, what it may speak for, and its keys."""
+
+    id: Id
+    name: Name
+    status: lookup.CollectorStatus
+    limits: Limits
+    keys: tuple[CollectorKey, ...]
+    created_at: Timestamp
+    enrolled_at: Timestamp | None
+    heard_at: Timestamp | None
+    """When its last heartbeat came."""
+
+
+class Stream(AnswerModel):
+    """How far one stream of a collector is here."""
+
+    id: str
+    contiguous_to: Count | None
+    """Everything up to this number is here."""
+    head: Count | None
+    """The highest number that was seen."""
+    forked_from: Count | None
+    """The first number that stands there twice with different content."""
+    closed: bool
+    """The collector said that nothing follows."""
+    last_beat: Count | None
+    heard_at: Timestamp | None
+    waiting: Count | None
+    """How many entries waited at the collector when it was last heard."""
 
 
 async def invite(request: web.Request) -> web.Response:
@@ -60,76 +130,74 @@ async def invite(request: web.Request) -> web.Response:
         desk.now(),
         desk.random,
     )
-    return answers.json(
-        {"items": [{"name": one.name, "token": one.token, "expiresAt": format_time(one.expires_at)} for one in made]},
-        HTTPStatus.CREATED,
-    )
+    invitations = [Invitation(name=one.name, token=one.token, expires_at=one.expires_at) for one in made]
+    return answers.model(Invitations(items=tuple(invitations)), HTTPStatus.CREATED)
 
 
 async def collectors(request: web.Request) -> web.Response:
     """List the workspace's collectors."""
     page = read_query(Page, request)
     found = await services(request).desk.ask(lookup.collectors, caller(request).workspace_id, page.limit, page.cursor)
-    return answers.items((_collector(one) for one in found.items), found.next_cursor)
+    return answers.model(
+        Listed[Collector](items=tuple(_collector(one) for one in found.items), next_cursor=found.next_cursor)
+    )
 
 
 async def collector(request: web.Request) -> web.Response:
     """Show one collector and its keys."""
-    read_query(Query, request)
     found = await services(request).desk.ask(
         lookup.collector, caller(request).workspace_id, request.match_info["collector_id"]
     )
-    return answers.json(_collector(found))
+    return answers.model(_collector(found))
 
 
 async def streams(request: web.Request) -> web.Response:
     """Show how far each stream of a collector is here."""
-    read_query(Query, request)
     found = await services(request).desk.ask(
         lookup.streams, caller(request).workspace_id, request.match_info["collector_id"]
     )
-    return answers.items(_stream(one) for one in found)
+    return answers.model(Listed[Stream](items=tuple(_stream(one) for one in found), next_cursor=None))
 
 
-def _collector(view: lookup.CollectorView) -> JsonObject:
+def _collector(view: lookup.CollectorView) -> Collector:
     row = view.collector
-    return {
-        "id": row.collector_id,
-        "name": row.name,
-        "status": row.status.value,
-        "limits": row.limits.to_wire(),
-        "keys": [
-            {
-                "keyId": one.key.public.key_id,
-                "publicKey": b64encode(one.key.public.spki),
-                "state": one.key.state.value,
-                "addedAt": format_time(one.added_at),
-            }
+    return Collector(
+        id=row.collector_id,
+        name=row.name,
+        status=row.status,
+        limits=row.limits,
+        keys=tuple(
+            CollectorKey(
+                key_id=one.key.public.key_id,
+                public_key=b64encode(one.key.public.spki),
+                state=one.key.state,
+                added_at=one.added_at,
+            )
             for one in view.keys
-        ],
-        "createdAt": format_time(row.created_at),
-        "enrolledAt": time_or_null(row.enrolled_at),
-        "heardAt": time_or_null(view.heard_at),
-    }
+        ),
+        created_at=row.created_at,
+        enrolled_at=row.enrolled_at,
+        heard_at=view.heard_at,
+    )
 
 
-def _stream(view: lookup.StreamView) -> JsonObject:
+def _stream(view: lookup.StreamView) -> Stream:
     state = view.state
-    return {
-        "id": view.stream_id,
-        "contiguousTo": state.mark if state.mark >= 0 else None,
-        "head": state.head if state.head >= 0 else None,
-        "forkedFrom": state.forked_from,
-        "closed": view.closed,
-        "lastBeat": view.beat,
-        "heardAt": time_or_null(view.heard_at),
-        "waiting": view.waiting,
-    }
+    return Stream(
+        id=view.stream_id,
+        contiguous_to=state.mark if state.mark >= 0 else None,
+        head=state.head if state.head >= 0 else None,
+        forked_from=state.forked_from,
+        closed=view.closed,
+        last_beat=view.beat,
+        heard_at=view.heard_at,
+        waiting=view.waiting,
+    )
 
 
 ROUTES = (
-    writes(f"{API}/collectors/invitations", invite, Scope.ADMIN),
-    reads(f"{API}/collectors", collectors, Scope.READ, Scope.ADMIN),
-    reads(_COLLECTOR, collector, Scope.READ, Scope.ADMIN),
-    reads(f"{_COLLECTOR}/streams", streams, Scope.READ, Scope.ADMIN),
+    writes(f"{API}/collectors/invitations", invite, Scope.ADMIN, takes=InvitationsRequest, gives=Invitations),
+    reads(f"{API}/collectors", collectors, Scope.READ, Scope.ADMIN, asks=Page, gives=Listed[Collector]),
+    reads(_COLLECTOR, collector, Scope.READ, Scope.ADMIN, gives=Collector),
+    reads(f"{_COLLECTOR}/streams", streams, Scope.READ, Scope.ADMIN, gives=Listed[Stream]),
 )

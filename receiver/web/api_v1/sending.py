@@ -9,11 +9,23 @@ from aiohttp import web
 from receiver import access, enrol, ingest, lookup
 from receiver.core.tokens import Scope, unauthorized
 from receiver.web import answers
+from receiver.web.answers import AnswerModel
+from receiver.web.api_v1.shapes import (
+    BatchAnswer,
+    BatchRequest,
+    Enrolled,
+    EnrolRequest,
+    Envelope,
+    HeartbeatAnswer,
+    HeartbeatRequest,
+    Keyring,
+    Waiting,
+)
 from receiver.web.auth import bearer
 from receiver.web.bodies import read_body
 from receiver.web.routes import Body, Proof, Route, writes
 from receiver.web.state import ask_signed, caller, services
-from shared.encoding import format_time
+from shared.fields import Id, Timestamp
 from shared.wire import (
     ACCESS_PATH,
     BATCH_PATH,
@@ -23,6 +35,14 @@ from shared.wire import (
     emit_enrol_answer,
     emit_keyring,
 )
+
+
+class AccessToken(AnswerModel):
+    """A token for an hour, shown this once."""
+
+    id: Id
+    token: str
+    expires_at: Timestamp
 
 
 async def batch(request: web.Request) -> web.Response:
@@ -67,16 +87,45 @@ async def grant(request: web.Request) -> web.Response:
     desk, body = services(request).desk, await read_body(request)
     collector_id = request.match_info["collector_id"]
     issued = await desk.change(access.collector_access, collector_id, body, desk.now(), desk.random, request.remote)
-    return answers.json(
-        {"id": issued.id, "token": issued.token, "expiresAt": format_time(issued.expires_at)},
-        HTTPStatus.CREATED,
-    )
+    answer = AccessToken(id=issued.id, token=issued.token, expires_at=issued.expires_at)
+    return answers.model(answer, HTTPStatus.CREATED)
 
 
 ROUTES = (
-    writes(BATCH_PATH, batch, Scope.COLLECTOR_WRITE, body=Body.BATCH),
-    writes(HEARTBEAT_PATH, heartbeat, Scope.COLLECTOR_WRITE),
-    Route("GET", KEYRING_PATH, Proof.KNOWN, keyring),
-    Route("POST", ENROL_PATH, Proof.INVITATION, join, body=Body.USUAL),
-    Route("POST", ACCESS_PATH, Proof.SIGNED_BODY, grant, body=Body.USUAL),
+    writes(
+        BATCH_PATH,
+        batch,
+        Scope.COLLECTOR_WRITE,
+        body=Body.BATCH,
+        takes=BatchRequest,
+        gives={HTTPStatus.OK: BatchAnswer, HTTPStatus.MULTI_STATUS: BatchAnswer},
+        may={HTTPStatus.NOT_FOUND},
+    ),
+    writes(
+        HEARTBEAT_PATH,
+        heartbeat,
+        Scope.COLLECTOR_WRITE,
+        takes=HeartbeatRequest,
+        gives={HTTPStatus.OK: HeartbeatAnswer},
+        may={HTTPStatus.NOT_FOUND},
+    ),
+    Route("GET", KEYRING_PATH, Proof.KNOWN, keyring, gives={HTTPStatus.OK: Keyring}),
+    Route(
+        "POST",
+        ENROL_PATH,
+        Proof.INVITATION,
+        join,
+        body=Body.USUAL,
+        takes=EnrolRequest,
+        gives={HTTPStatus.CREATED: Enrolled, HTTPStatus.ACCEPTED: Waiting},
+    ),
+    Route(
+        "POST",
+        ACCESS_PATH,
+        Proof.SIGNED_BODY,
+        grant,
+        body=Body.USUAL,
+        takes=Envelope,
+        gives={HTTPStatus.CREATED: AccessToken},
+    ),
 )

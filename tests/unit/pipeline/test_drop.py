@@ -10,7 +10,7 @@ import pytest
 
 from collector.context import parse_context_file
 from collector.globs import Rules
-from collector.pipeline.ci import Run
+from collector.pipeline.detected import Run
 from collector.pipeline.dropping import drop
 from shared.errors import ConfigError, StateError
 from tests.helpers import programs

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from collector.commands.program import program
 from collector.context import parse_context_file
-from collector.pipeline.ci import Run
+from collector.pipeline.detected import Run
 from collector.pipeline.dropping import drop
 from tests.helpers import reports
 

@@ -1,13 +1,16 @@
 """Set-up, tokens, access by key, invitations and enrolment, as use cases on a real database."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from receiver import access, enrol, fsck, keys_at_hand, lookup, setup
 from receiver.caller import Caller
 from receiver.core.tokens import Kind, Scope, make_token
+from receiver.store.schema import tokens
 from shared import dsse, statement
 from shared.encoding import b64encode, digest_text, sha256
 from shared.errors import CarnetError, Code, ConfigError, MalformedError, StateError, UntrustedError
@@ -17,12 +20,15 @@ from shared.predicates import Enrolment, Limits, Role
 from shared.statement import Statement
 from shared.wire import EnrolAnswer, emit_enrol_request
 from tests.helpers import build
+from tests.helpers.databases import Databases
 from tests.helpers.fleet import NOW, Receiver, make_receiver, seeded
 
 
 @pytest.fixture
-def receiver(tmp_path: Path) -> Receiver:
-    return make_receiver(tmp_path)
+def receiver(tmp_path: Path, databases: Databases) -> Iterator[Receiver]:
+    made = make_receiver(tmp_path, databases=databases)
+    yield made
+    made.store.close()
 
 
 def enrol_with(receiver: Receiver, token: str, body: bytes) -> EnrolAnswer:
@@ -62,8 +68,7 @@ def test_a_second_workspace_lives_in_the_same_receiver_with_keys_of_its_own(rece
 def test_role_keys_open_under_their_master_key_alone_and_never_stand_in_the_file(receiver: Receiver) -> None:
     with pytest.raises(ConfigError, match="master key"):
         keys_at_hand.load(receiver.store, bytes(32), receiver.workspace_id)
-    receiver.store.close()
-    content = b"".join(one.read_bytes() for one in receiver.path.parent.iterdir())
+    content = receiver.stored_bytes()
     assert receiver.signers.receipt.public.raw in content
     again = seeded(1)
     secrets = [again(32), again(32)]
@@ -96,9 +101,7 @@ def test_a_token_says_who_calls_and_is_kept_as_a_hash_only(receiver: Receiver) -
     assert (caller.scopes, caller.limit_per_minute, caller.kind) == (frozenset({Scope.READ}), 7, Kind.API_KEY)
     assert caller.collector_id is None
     assert issued.token not in repr(issued)
-    receiver.store.close()
-    for one in receiver.path.parent.iterdir():
-        assert issued.token.encode() not in one.read_bytes()
+    assert issued.token.encode() not in receiver.stored_bytes()
 
 
 def test_a_token_ends_with_its_last_moment(receiver: Receiver) -> None:
@@ -123,11 +126,8 @@ def test_the_last_use_is_noted_at_most_every_ten_minutes(receiver: Receiver) -> 
     issued = issue(receiver)
 
     def used() -> int:
-        found: int = receiver.store.read(
-            lambda tx: tx.exec_driver_sql(
-                "SELECT last_used_at FROM tokens WHERE token_id = ?", (issued.id,)
-            ).scalar_one()
-        )
+        asked = select(tokens.c.last_used_at).where(tokens.c.token_id == issued.id)
+        found: int = receiver.store.read(lambda tx: tx.execute(asked).scalar_one())
         return found
 
     access.authenticate(receiver.store, issued.token, NOW)

@@ -12,7 +12,8 @@ from receiver import fsck
 from receiver.core.fsck import Finding
 from receiver.store.engine import Store
 from shared.predicates import Limits
-from tests.helpers.fleet import Receiver, make_receiver, url
+from tests.helpers.databases import sqlite_url as url
+from tests.helpers.fleet import Receiver, make_receiver
 
 SIGNED = (
     ("envelopes", "payload"),

@@ -1,178 +1,137 @@
-"""R9 and the store's promises: settings that lose nothing, read back; transactions that end; schemas that fit."""
+"""The store's promises on both databases: transactions end, writers wait in a row, schemas fit, evidence stays."""
 
-import sqlite3
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import Connection, Inspector, Row, insert, inspect, select, update
 from sqlalchemy.schema import CreateTable
 
-from receiver.store import sqlite
-from receiver.store.engine import Store, engine_for, sqlite_path
+from receiver.store.database import Use
+from receiver.store.engine import Store, Tx, database_of
 from receiver.store.migrate import migrate
-from receiver.store.schema import APPEND_ONLY, METADATA
-from receiver.store.sqlite import ROLLBACK_EXTRA, WAL_FULL
+from receiver.store.schema import APPEND_ONLY, METADATA, instance, workspaces
 from shared.errors import ConfigError, StateError, TryLaterError
-from tests.helpers.fleet import Receiver, make_receiver, url
+from tests.helpers import build
+from tests.helpers.databases import Databases
+from tests.helpers.fleet import make_receiver
+from tests.helpers.posts import Pipeline
+
+INSTANCE = insert(instance).values(one=1, receiver_id="rcv_x", created_at=0)
+PATIENCE = 20.0
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    made = tmp_path / "data" / "receiver.db"
-    migrate(url(made))
-    return made
+def url(databases: Databases, tmp_path: Path) -> str:
+    return databases.migrated(tmp_path / "data")
 
 
-def test_a_database_is_made_for_its_owner_alone(path: Path) -> None:
-    store = Store.open(url(path))
-    store.write(lambda tx: tx.exec_driver_sql("INSERT INTO instance VALUES (1, 'rcv_x', 0)"))
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}.items() >= {path.name: 0o600}.items()
-    assert {one.stat().st_mode & 0o077 for one in path.parent.iterdir()} == {0}
-    store.close()
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = Store.open(url)
+    yield opened
+    opened.close()
 
 
-@pytest.mark.parametrize(
-    ("version", "mode"),
-    [
-        ((3, 40, 1), ROLLBACK_EXTRA),
-        ((3, 44, 5), ROLLBACK_EXTRA),
-        ((3, 44, 6), WAL_FULL),
-        ((3, 45, 0), ROLLBACK_EXTRA),
-        ((3, 50, 6), ROLLBACK_EXTRA),
-        ((3, 50, 7), WAL_FULL),
-        ((3, 51, 0), ROLLBACK_EXTRA),
-        ((3, 51, 2), ROLLBACK_EXTRA),
-        ((3, 51, 3), WAL_FULL),
-        ((3, 53, 4), WAL_FULL),
-        ((4, 0, 0), WAL_FULL),
-    ],
-)
-def test_wal_is_used_only_where_its_reset_bug_is_fixed(version: tuple[int, ...], mode: sqlite.Mode) -> None:
-    assert sqlite.mode_for(version) == mode
+def instances(tx: Tx) -> int:
+    return len(tx.execute(select(instance)).all())
 
 
-def test_a_library_that_is_too_old_is_refused() -> None:
-    with pytest.raises(ConfigError, match=r"3\.36\.0 is too old"):
-        sqlite.mode_for((3, 36, 0))
-
-
-@pytest.mark.parametrize("mode", [WAL_FULL, ROLLBACK_EXTRA])
-@pytest.mark.parametrize("read_only", [True, False])
-def test_every_setting_holds_on_every_connection(path: Path, mode: sqlite.Mode, *, read_only: bool) -> None:
-    connection = sqlite.connect(sqlite.driver(), path)
-    sqlite.prepare(connection, mode, read_only=read_only)
-    asked = ("journal_mode", "synchronous", "foreign_keys", "trusted_schema", "query_only", "busy_timeout")
-    found = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in asked}
-    assert found == {
-        "journal_mode": mode.journal,
-        "synchronous": {"FULL": 2, "EXTRA": 3}[mode.synchronous],
-        "foreign_keys": 1,
-        "trusted_schema": 0,
-        "query_only": int(read_only),
-        "busy_timeout": 30_000,
-    }
-    connection.close()
-
-
-def test_a_setting_that_does_not_hold_stops_the_start(path: Path) -> None:
-    connection = sqlite.connect(sqlite.driver(), path)
-    sqlite.prepare(connection, WAL_FULL, read_only=False)
-    connection.execute("PRAGMA synchronous = NORMAL")
-    with pytest.raises(ConfigError, match="synchronous = 1 where 2 was set"):
-        sqlite.check(connection, WAL_FULL, read_only=False)
-    connection.close()
-
-
-def test_a_missing_database_is_an_error_and_not_an_empty_start(tmp_path: Path) -> None:
-    missing = tmp_path / "receiver.db"
-    with pytest.raises(StateError, match="run carnet-receiver migrate"):
-        Store.open(url(missing))
-    assert not missing.exists()
-
-
-def test_a_database_without_schema_is_refused_with_what_to_run(tmp_path: Path) -> None:
-    path = tmp_path / "receiver.db"
-    sqlite.create_file(path)
-    with pytest.raises(StateError, match=r"schema none.*run carnet-receiver migrate"):
-        Store.open(url(path))
-
-
-def test_migrating_again_changes_nothing(path: Path) -> None:
-    before = path.read_bytes()
-    assert migrate(url(path)).before == migrate(url(path)).after
-    assert path.read_bytes() == before
-
-
-def test_a_database_of_a_newer_version_is_refused_in_words_and_left_alone(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StateError, match="a newer Carnet wrote it"):
-        migrate(url(path))
-    with pytest.raises(StateError, match="schema 9999"):
-        Store.open(url(path))
-
-
-@pytest.mark.parametrize(("loose", "name"), [(0o640, "receiver.db"), (0o604, "receiver.db"), (0o750, "data")])
-def test_a_file_or_folder_that_others_can_read_is_refused(path: Path, loose: int, name: str) -> None:
-    (path if name == "receiver.db" else path.parent).chmod(loose)
-    with pytest.raises(ConfigError, match=f"{name} can be read by others"):
-        Store.open(url(path))
-
-
-def test_a_remote_file_system_is_recognised_by_its_mount() -> None:
-    mounts = (
-        "22 1 0:20 / / rw - ext4 /dev/sda1 rw\n"
-        "30 22 0:40 / /mnt/team\\040share rw,relatime shared:1 - nfs4 host:/x rw\n"
-        "broken line\n"
-    )
-    assert sqlite.file_system_of(Path("/mnt/team share/receiver.db"), mounts) == "nfs4"
-    assert sqlite.file_system_of(Path("/mnt/team/receiver.db"), mounts) == "ext4"
-    assert sqlite.file_system_of(Path("/x"), "") is None
-
-
-@pytest.mark.parametrize("wrong", ["", "postgresql://host/db", "sqlite://", "sqlite:///:memory:", "receiver.db"])
-def test_a_url_that_names_no_file_is_refused_with_an_example(wrong: str) -> None:
-    with pytest.raises(ConfigError, match="sqlite:////var/lib"):
-        sqlite_path(wrong)
-
-
-@pytest.mark.parametrize("damage", [b"not a database" * 400, b""])
-def test_a_file_that_is_no_database_is_refused_and_never_replaced(path: Path, damage: bytes) -> None:
-    for one in path.parent.iterdir():
-        one.unlink()
-    path.write_bytes(damage)
-    path.chmod(0o600)
-    with pytest.raises((ConfigError, StateError)):
-        Store.open(url(path))
-    assert path.read_bytes()[:14] == damage[:14] or damage == b""
-
-
-def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
-    receiver = make_receiver(tmp_path)
-    receiver.store.close()
-    content = bytearray(receiver.path.read_bytes())
-    content[4096 * 2 : 4096 * 3] = b"\xff" * 4096
-    receiver.path.write_bytes(content)
-    with pytest.raises(ConfigError, match="restore the last backup"):
-        Store.open(url(receiver.path))
-
-
-def test_the_migrations_make_what_the_queries_expect(path: Path) -> None:
-    engine = engine_for(path, read_only=True)
-    with engine.connect() as connection:
-        context = MigrationContext.configure(connection)
-        assert compare_metadata(context, METADATA) == []
-        made: dict[str, str] = dict(
-            connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").fetchall()
-        )
-        for table in METADATA.sorted_tables:
-            expected = str(CreateTable(table).compile(engine))
-            for option in ("STRICT", "WITHOUT ROWID"):
-                assert (option in made[table.name]) == (option in expected), (table.name, option)
+def change(url: str, statement: str) -> None:
+    """Change a database as somebody without our code could."""
+    engine = database_of(url).engine(Use.WRITE)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement)
     engine.dispose()
+
+
+# --- schemas ---
+
+
+def test_a_database_without_schema_is_refused_with_what_to_run(databases: Databases, tmp_path: Path) -> None:
+    url = databases.empty(tmp_path / "data")
+    database_of(url).create()
+    with pytest.raises(StateError, match=r"schema none.*run carnet-receiver migrate"):
+        Store.open(url)
+    assert migrate(url).before is None
+    Store.open(url).close()
+
+
+def test_migrating_again_changes_nothing(url: str) -> None:
+    found = migrate(url)
+    assert found.before == found.after
+
+
+def test_a_database_of_a_newer_version_is_refused_in_words_and_left_alone(url: str) -> None:
+    change(url, "UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StateError, match="a newer Carnet wrote it"):
+        migrate(url)
+    with pytest.raises(StateError, match="schema 9999"):
+        Store.open(url)
+
+
+def test_a_migration_that_fails_leaves_the_schema_as_it_was(databases: Databases, tmp_path: Path) -> None:
+    url = databases.empty(tmp_path / "data")
+    database_of(url).create()
+    change(url, "CREATE TABLE audit (here_already INTEGER)")
+    with pytest.raises(ConfigError, match="nothing was changed"):
+        migrate(url)
+    assert tables_of(url) == {"audit"}
+
+
+def tables_of(url: str) -> set[str]:
+    engine = database_of(url).engine(Use.READ)
+    with engine.connect() as connection:
+        found = set(inspect(connection).get_table_names())
+    engine.dispose()
+    return found
+
+
+def test_the_migrations_make_what_the_queries_expect(databases: Databases, tmp_path: Path) -> None:
+    """What migrations made and what `schema.py` says are read back from the database, down to keys and collations."""
+    migrated, declared = databases.migrated(tmp_path / "a"), databases.empty(tmp_path / "b")
+    database_of(declared).create()
+    engines = [database_of(url).engine(Use.MIGRATE) for url in (migrated, declared)]
+    with engines[0].connect() as connection, engines[1].begin() as other:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        METADATA.create_all(other)
+        expected = described(inspect(other))
+        assert described(inspect(connection)) == expected
+        assert expected.keys() == METADATA.tables.keys()
+        if databases.kind == "sqlite":
+            assert_same_options(connection)
+    for engine in engines:
+        engine.dispose()
+
+
+def described(found: Inspector) -> dict[str, list[str]]:
+    """Tables with their columns, keys and indexes, in an order of their own: columns may have come later."""
+    return {
+        table: sorted(
+            [
+                *(repr(sorted((name, repr(value)) for name, value in one.items())) for one in found.get_columns(table)),
+                *map(repr, found.get_indexes(table)),
+                *map(repr, found.get_unique_constraints(table)),
+                *map(repr, found.get_foreign_keys(table)),
+                repr(found.get_pk_constraint(table)),
+            ]
+        )
+        for table in found.get_table_names()
+        if table != "alembic_version"
+    }
+
+
+def assert_same_options(connection: Connection) -> None:
+    found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'table'").all()
+    made = {str(row.name): str(row.sql) for row in found}
+    for table in METADATA.sorted_tables:
+        expected = str(CreateTable(table).compile(connection))
+        for option in ("STRICT", "WITHOUT ROWID"):
+            assert (option in made[table.name]) == (option in expected), (table.name, option)
 
 
 def test_every_table_but_the_instance_carries_its_workspace() -> None:
@@ -180,21 +139,34 @@ def test_every_table_but_the_instance_carries_its_workspace() -> None:
     assert without == {"instance"}
 
 
-@pytest.mark.parametrize("table", APPEND_ONLY)
-@pytest.mark.parametrize("act", ["UPDATE {} SET workspace_id = 'x'", "DELETE FROM {}"])
-def test_evidence_is_never_changed_and_never_deleted(full: Receiver, table: str, act: str) -> None:
-    with pytest.raises(TryLaterError):
-        full.store.write(lambda tx: tx.exec_driver_sql(act.format(table)))
-    count = f"SELECT count(*) FROM {table}"  # noqa: S608 - one of ours
-    assert full.store.read(lambda tx: tx.exec_driver_sql(count).scalar_one()) > 0
-
-
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Receiver:
-    receiver = make_receiver(tmp_path_factory.mktemp("full"))
+def test_evidence_is_never_changed_and_never_deleted(databases: Databases, tmp_path: Path) -> None:
+    receiver = make_receiver(tmp_path, databases=databases)
     spool, caller = receiver.enrol()
-    receiver.take(caller, "b1", spool.entries(2), spool.heartbeat())
-    return receiver
+    parts = build.claim(type="SBOM", evidence={"componentCount": 0, "components": ["pkg:pypi/a@1"], "reportedAt": "x"})
+    receiver.take(caller, "b1", [*spool.entries(2), spool.entry(claim=parts)], spool.heartbeat())
+    Pipeline(receiver).attest(passed=False)
+    acts = ["UPDATE {} SET workspace_id = 'x'", "DELETE FROM {}"]
+    if databases.kind == "postgresql":
+        acts.append("TRUNCATE {} CASCADE")
+    for name in APPEND_ONLY:
+        before = rows(receiver.store, name)
+        assert before != []
+        for act in acts:
+            with pytest.raises(TryLaterError):
+                run(receiver.store, act.format(name))
+        assert rows(receiver.store, name) == before
+    receiver.store.close()
+
+
+def rows(store: Store, table: str) -> list[Row[Any]]:
+    return list(store.read(lambda tx: tx.execute(select(METADATA.tables[table])).all()))
+
+
+def run(store: Store, statement: str) -> None:
+    store.write(lambda tx: tx.exec_driver_sql(statement))
+
+
+# --- transactions ---
 
 
 class Interrupted(BaseException):
@@ -202,63 +174,95 @@ class Interrupted(BaseException):
 
 
 @pytest.mark.parametrize("ending", [ValueError, KeyboardInterrupt, Interrupted])
-def test_whatever_leaves_a_write_leaves_no_transaction_and_no_row(path: Path, ending: type[BaseException]) -> None:
-    store = Store.open(url(path))
-
-    def act(tx: object) -> None:
-        tx.exec_driver_sql("INSERT INTO instance VALUES (1, 'rcv_x', 0)")  # type: ignore[attr-defined]
+def test_whatever_leaves_a_write_leaves_no_transaction_and_no_row(store: Store, ending: type[BaseException]) -> None:
+    def act(tx: Tx) -> None:
+        tx.execute(INSTANCE)
         raise ending
 
     with pytest.raises(ending):
         store.write(act)
-    count = store.read(lambda tx: tx.exec_driver_sql("SELECT count(*) FROM instance").scalar_one())
-    assert count == 0
-    store.write(lambda tx: tx.exec_driver_sql("INSERT INTO instance VALUES (1, 'rcv_x', 0)"))
-    store.close()
+    assert store.read(instances) == 0
+    store.write(lambda tx: tx.execute(INSTANCE))
+    assert store.read(instances) == 1
 
 
-def test_a_reader_cannot_write(path: Path) -> None:
-    store = Store.open(url(path))
+def test_a_reader_cannot_write(store: Store) -> None:
     with pytest.raises(TryLaterError):
-        store.read(lambda tx: tx.exec_driver_sql("INSERT INTO instance VALUES (1, 'rcv_x', 0)"))
-    store.close()
+        store.read(lambda tx: tx.execute(INSTANCE))
 
 
-def test_a_write_takes_its_lock_when_it_begins(path: Path) -> None:
+def test_a_read_is_one_snapshot(url: str, store: Store) -> None:
+    other = Store.open(url)
+
+    def act(tx: Tx) -> tuple[int, int]:
+        before = instances(tx)
+        other.write(lambda inner: inner.execute(INSTANCE))
+        return before, instances(tx)
+
+    assert store.read(act) == (0, 0)
+    assert store.read(instances) == 1
+    other.close()
+
+
+def test_a_write_takes_its_lock_when_it_begins(url: str, store: Store) -> None:
     """A second writer waits for the first, and never fails half-way for a lock that somebody else took."""
-    store, other = Store.open(url(path)), Store.open(url(path))
+    other = Store.open(url)
     inside, done = threading.Event(), threading.Event()
     order: list[str] = []
 
-    def first(tx: object) -> None:
-        tx.exec_driver_sql("SELECT count(*) FROM instance")  # type: ignore[attr-defined]
+    def first(tx: Tx) -> None:
+        instances(tx)
         inside.set()
-        done.wait(5)
-        tx.exec_driver_sql("INSERT INTO instance VALUES (1, 'rcv_x', 0)")  # type: ignore[attr-defined]
+        done.wait(PATIENCE)
+        tx.execute(INSTANCE)
         order.append("first")
 
-    def second(tx: object) -> None:
-        found = tx.exec_driver_sql("SELECT count(*) FROM instance").scalar_one()  # type: ignore[attr-defined]
-        order.append(f"second saw {found}")
+    def second(tx: Tx) -> None:
+        order.append(f"second saw {instances(tx)}")
 
     threads = [threading.Thread(target=store.write, args=(first,))]
     threads[0].start()
-    assert inside.wait(5)
+    assert inside.wait(PATIENCE)
     threads.append(threading.Thread(target=other.write, args=(second,)))
     threads[1].start()
     done.set()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
     assert order == ["first", "second saw 1"]
-    store.close()
     other.close()
 
 
-def test_a_row_that_two_make_at_once_is_answered_with_try_again(path: Path) -> None:
-    store = Store.open(url(path))
-    store.write(lambda tx: tx.exec_driver_sql("INSERT INTO instance VALUES (1, 'rcv_x', 0)"))
+def test_what_a_write_read_stays_true_until_it_ends(url: str) -> None:
+    """Several processes' worth of writers count up together, each from what it read, and none is lost."""
+    stores = [Store.open(url) for _ in range(4)]
+    stores[0].write(lambda tx: tx.execute(INSTANCE))
+
+    def count_up(tx: Tx) -> None:
+        (found,) = tx.execute(select(instance.c.created_at)).scalars()
+        tx.execute(update(instance).values(created_at=found + 1))
+
+    threads = [threading.Thread(target=one.write, args=(count_up,)) for one in stores for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(PATIENCE)
+    assert stores[0].read(lambda tx: tx.execute(select(instance.c.created_at)).scalar_one()) == len(threads)
+    for one in stores:
+        one.close()
+
+
+def test_a_row_that_two_make_at_once_is_answered_with_try_again(store: Store) -> None:
+    store.write(lambda tx: tx.execute(INSTANCE))
     with pytest.raises(TryLaterError) as refused:
-        store.write(lambda tx: tx.exec_driver_sql("INSERT INTO instance VALUES (1, 'rcv_y', 0)"))
+        store.write(lambda tx: tx.execute(INSTANCE))
     assert refused.value.delay_seconds == 0
     store.ready()
-    store.close()
+
+
+def test_bytes_come_back_as_bytes(store: Store) -> None:
+    every_byte = bytes(range(256))
+    row = {"workspace_id": "w", "name": "\u2028 \U0001f9fe", "root_key": every_byte, "keyring_version": 0}
+    store.write(lambda tx: tx.execute(insert(workspaces).values(created_at=2**53, **row)))
+    (found,) = store.read(lambda tx: tx.execute(select(workspaces)).all())
+    assert found == ("w", "\u2028 \U0001f9fe", every_byte, 0, 2**53)
+    assert type(found.root_key) is bytes

@@ -158,6 +158,7 @@ def predicate_of(uri: str, key: Ed25519Signer) -> predicates.Predicate:
         predicates.ACCESS: build.access(key),
         predicates.ENROLMENT_REQUEST: build.enrolment_request(key),
         predicates.ENROLMENT: build.enrolment(key_id=key.public.key_id),
+        predicates.CLAIMED: build.claimed(key.public.key_id),
         predicates.RECEIPT: Receipt(
             audience=AUDIENCE,
             key_id=key.public.key_id,

@@ -171,12 +171,14 @@ def test_the_table_is_closed_and_says_who_signs() -> None:
         predicates.HEARTBEAT: Role.COLLECTOR,
         predicates.ACCESS: Role.COLLECTOR,
         predicates.ENROLMENT_REQUEST: Role.COLLECTOR,
+        predicates.CLAIMED: Role.CLAIM,
         predicates.RECEIPT: Role.RECEIPT,
         predicates.KEYRING: Role.ROOT,
         predicates.ENROLMENT: Role.DECISION,
     }
     assert {uri for uri, row in TABLE.items() if row.logged} == {
         predicates.COLLECTED,
+        predicates.CLAIMED,
         predicates.KEYRING,
         predicates.ENROLMENT,
     }

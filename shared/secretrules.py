@@ -2,7 +2,7 @@
 
 An edge, since the library is code of another kind: a Go runtime behind a C interface, with threads of its own. For a
 scan it opens no socket and reads no file; it is loaded when the rules are made and not before, and asked once whether
-it finds what it must: a collector whose rules are broken does not start. Not for a process that forks without exec:
+it finds what it must: a program whose rules are broken does not start. Not for a process that forks without exec:
 the library's threads do not survive that.
 """
 
@@ -35,7 +35,8 @@ def secret_rules() -> Rules:
         from betterleaks import BetterleaksError, scan_string  # noqa: PLC0415 - 80 ms and 20 MB that most commands need not pay
     except (ImportError, OSError) as error:
         raise ConfigError(
-            f"the rules for secrets cannot be loaded: {error}", "install carnet[collector]; there are builds for glibc"
+            f"the rules for secrets cannot be loaded: {error}",
+            "install carnet[collector] or carnet[receiver]; there are builds for glibc",
         ) from None
     scan = _scanner(scan_string, BetterleaksError)
     try:

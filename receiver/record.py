@@ -1,0 +1,155 @@
+"""Record what came with a token: attestations, pipeline runs, artifacts, deployments; each wrapped and signed by us.
+
+Order: secrets are cut before the transaction, in a thread that reads; then one write transaction finds what was
+answered before, stores, keeps the answer where it is asked for once, and writes the audit trail. Invariants: an
+Idempotency-Key stands for work that was done; what is answered is what was stored; a refusal changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from receiver.caller import Caller
+from receiver.core import posted as builders
+from receiver.core.covering import EVERYTHING
+from receiver.core.cutting import cut
+from receiver.core.posting import Record
+from receiver.core.runs import merged
+from receiver.core.tokens import Scope
+from receiver.core.trail import Act
+from receiver.keys_at_hand import RoleSigners
+from receiver.store import answered as answered_rows
+from receiver.store import audit, posts, records
+from receiver.store import posts as post_rows
+from receiver.store.answered import Answered
+from receiver.store.engine import Store, Tx
+from receiver.store.posts import Hand
+from receiver.store.records import RecordRow
+from shared.encoding import JsonObject, digest_text
+from shared.predicates import Context
+from shared.redaction import Rules
+
+# Named here because whoever calls a use case does not look into the store.
+Once: TypeAlias = answered_rows.Once
+Stored: TypeAlias = post_rows.Stored
+Render: TypeAlias = Callable[[Stored], tuple[int, bytes]]
+"""Writes what was stored as the status and the body of an answer."""
+
+SCOPES = {
+    Record.ATTESTATION: Scope.ATTESTATIONS_WRITE,
+    Record.RUN: Scope.PIPELINES_WRITE,
+    Record.ARTIFACT: Scope.ARTIFACTS_WRITE,
+    Record.DEPLOYMENT: Scope.DEPLOYMENTS_WRITE,
+}
+_CANNOT_HOLD_SECRETS = frozenset(
+    {"type", "status", "conclusion", "artifactType", "sha256", "artifactSha256", "commitSha", "headSha", "startedAt"}
+    | {"completedAt", "environmentType"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """An answer as it is sent, and whether it was sent before for the same key."""
+
+    status: int
+    body: bytes
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The fields of a post without its secrets, and the paths of those that held one."""
+
+    fields: JsonObject
+    paths: tuple[str, ...]
+
+
+def without_secrets(_store: Store, fields: JsonObject, rules: Rules) -> Cut:
+    """Cut secrets out of the fields of a post; works on nothing but them."""
+    return Cut(*cut(fields, rules, _CANNOT_HOLD_SECRETS))
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who posts, what is to be done once, how the answer is written, when it is, and from which address."""
+
+    caller: Caller
+    once: Once | None
+    render: Render
+    now: datetime
+    random: Callable[[int], bytes]
+    origin: str | None = None
+
+
+def post(store: Store, signers: RoleSigners, asking: Asking, kind: Record, said: Cut) -> Done:
+    """Store what was posted, or find that it is there; a run that is there goes on as the post says.
+
+    Raises `UntrustedError` (`forbidden`) without the scope, or for what the token is not limited to; `MalformedError`
+    (`idempotency_mismatch`) for a key that came with another body; `StateError` (`conflict`) for a run that would go
+    back; `TryLaterError` where nothing can be written now. In every such case nothing was stored.
+    """
+    asking.caller.require(SCOPES[kind], Scope.ADMIN)
+    build = builders.BUILDERS[kind]
+
+    def act(tx: Tx, hand: Hand) -> Stored:
+        made = build(said.fields, said.paths)
+        before = None
+        if made.natural_key is not None and (kind is Record.RUN or asking.caller.limits != EVERYTHING):
+            before = records.newest(tx, hand.workspace_id, kind, made.natural_key)
+        if before is not None:
+            # What is corrected, or goes on, is under the token's limits too.
+            _inside(asking.caller, before)
+        if before is None or kind is not Record.RUN:
+            _inside(asking.caller, made.context)
+            return posts.put(tx, hand, made)
+        made = build(merged(before.fields, said.fields), said.paths)
+        _inside(asking.caller, made.context)
+        return posts.go_on(tx, hand, before, made)
+
+    return _once(store, signers, asking, f"{kind.value}.post", act)
+
+
+def go_on(store: Store, signers: RoleSigners, asking: Asking, run_id: str, change: Cut) -> Done:
+    """Let a pipeline run go on; raises what `post` raises, and `StateError` (`not_found`) without such a run."""
+    asking.caller.require(Scope.PIPELINES_WRITE, Scope.ADMIN)
+
+    def act(tx: Tx, hand: Hand) -> Stored:
+        before = records.get(tx, hand.workspace_id, Record.RUN, run_id)
+        _inside(asking.caller, before)
+        made = builders.run(merged(before.fields, change.fields), change.paths)
+        _inside(asking.caller, made.context)
+        return posts.go_on(tx, hand, before, made)
+
+    return _once(store, signers, asking, "pipeline-run.put", act)
+
+
+def _inside(caller: Caller, named: RecordRow | Context) -> None:
+    """Refuse what names something that the token is not limited to; raises `UntrustedError` (`forbidden`)."""
+    caller.require_inside(named.repository, named.service, named.environment)
+
+
+def _once(store: Store, signers: RoleSigners, asking: Asking, action: str, act: Callable[[Tx, Hand], Stored]) -> Done:
+    """Do something in one transaction, or find what it was answered before."""
+    caller, once, now = asking.caller, asking.once, asking.now
+    hand = Hand(caller.workspace_id, caller.token_id, signers.audience, signers.claim, now, asking.random)
+
+    def all_of_it(tx: Tx) -> Done:
+        before = None if once is None else answered_rows.find(tx, caller.workspace_id, once, now)
+        if before is not None:
+            return Done(before.status, before.body, replayed=True)
+        stored = act(tx, hand)
+        status, body = asking.render(stored)
+        if once is not None:
+            answered_rows.keep(tx, caller.workspace_id, once, Answered(status, body), now)
+        detail: JsonObject = {
+            "record": stored.record.record_id,
+            "attestation": digest_text(stored.attestation_id),
+            "new": stored.created,
+        }
+        audit.add(tx, caller.workspace_id, Act(now, caller.token_id, action, detail, asking.origin))
+        return Done(status, body)
+
+    return store.write(all_of_it)

@@ -1,0 +1,76 @@
+"""What a request with an Idempotency-Key was answered, for a day: the same again gets the same, another one is refused.
+
+Kept in the transaction that did the work, so that a key stands for work that was done, and never twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select
+
+from receiver.store.columns import micros
+from receiver.store.engine import Tx
+from receiver.store.schema import answers
+from shared.errors import Code, MalformedError
+
+KEPT = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A request that is to be done once: whose token, on which route, its key, and the SHA-256 of what it asks."""
+
+    token_id: str
+    route: str
+    key: str
+    request: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A status and a body, as they were sent."""
+
+    status: int
+    body: bytes
+
+
+def find(tx: Tx, workspace_id: str, once: Once, now: datetime) -> Answered | None:
+    """Find what this request was answered; raises `MalformedError` where its key came with another one."""
+    row = tx.execute(
+        select(answers).where(
+            answers.c.workspace_id == workspace_id,
+            answers.c.token_id == once.token_id,
+            answers.c.route == once.route,
+            answers.c.idempotency_key == once.key,
+            answers.c.answered_at > micros(now - KEPT),
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    if row.request != once.request:
+        raise MalformedError(
+            Code.IDEMPOTENCY_MISMATCH,
+            "this Idempotency-Key came before with another body",
+            "use a key of its own for each request",
+        )
+    return Answered(row.status, row.body)
+
+
+def keep(tx: Tx, workspace_id: str, once: Once, answer: Answered, now: datetime) -> None:
+    """Keep an answer, and forget those that are older than a day."""
+    tx.execute(delete(answers).where(answers.c.answered_at <= micros(now - KEPT)))
+    tx.execute(
+        insert(answers),
+        {
+            "workspace_id": workspace_id,
+            "token_id": once.token_id,
+            "route": once.route,
+            "idempotency_key": once.key,
+            "request": once.request,
+            "status": answer.status,
+            "body": answer.body,
+            "answered_at": micros(now),
+        },
+    )

@@ -1,0 +1,48 @@
+"""What the store asks of a database, whichever of the two it is."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from shared.errors import CarnetError
+
+
+class Use(Enum):
+    """What connections are for: short reads of a snapshot, writes one after another, or a change of the schema."""
+
+    READ = auto()
+    WRITE = auto()
+    MIGRATE = auto()
+
+
+class Database(Protocol):
+    """A database that a URL names, which may not be there yet."""
+
+    @property
+    def name(self) -> str:
+        """How an error names it: no user, no secret."""
+        ...
+
+    def create(self) -> None:
+        """Make what a migration needs, where that is ours to make; raises `ConfigError`."""
+        ...
+
+    def check(self) -> None:
+        """Look whether it may be opened; raises `ConfigError`, or `StateError` where it is missing."""
+        ...
+
+    def engine(self, use: Use) -> Engine:
+        """Make an engine whose transactions begin as this use needs them; raises `ConfigError`."""
+        ...
+
+    def look_over(self, connection: Connection) -> None:
+        """Look for damage once, at the start; raises `ConfigError`."""
+        ...
+
+    def unopened(self, error: DBAPIError) -> CarnetError:
+        """Say in words why no connection could be had."""
+        ...

@@ -1,0 +1,187 @@
+"""Store one thing that came with a token: wrapped and signed, judged against what is known, and put in its record.
+
+The way of every post, whatever it is about. Invariants: one transaction; the same content again is what is there
+already; other content is a correction that names what it corrects, and both stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from receiver.core.deployments import AWAITED, awaited_until, follows, target
+from receiver.core.posting import Posted, Record, Wrapping, wrap
+from receiver.store import attestations, claims, contradictions, deployed, records, tokens
+from receiver.store.contradictions import Found
+from receiver.store.engine import Tx
+from receiver.store.records import RecordRow
+from shared import dsse, statement
+from shared.encoding import base32_id, digest_text
+from shared.keys import Signer
+from shared.predicates import Audience, Claimed, Token
+
+_SALT_BYTES = 16
+_ID_BYTES = 16
+_PREFIXES = {Record.RUN: "run_", Record.ARTIFACT: "art_", Record.DEPLOYMENT: "dep_"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """With whose token, for which workspace, under which key, and when something is stored."""
+
+    workspace_id: str
+    token_id: str
+    audience: Audience
+    signer: Signer
+    now: datetime
+    random: Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What stands there after a post: its record, its attestation's id (32 bytes), and what speaks against it.
+
+    `cut` names the fields in which secrets were masked.
+    """
+
+    record: RecordRow
+    attestation_id: bytes
+    created: bool
+    against: tuple[Found, ...]
+    cut: tuple[str, ...] = ()
+
+
+def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
+    """Store a post that is new or a correction; find it again where the same was there before."""
+    key = posted.natural_key
+    before = None if key is None else records.newest(tx, hand.workspace_id, posted.record, key)
+    if before is not None and before.content == posted.content:
+        return found(tx, hand.workspace_id, before)
+    n, id_ = _attest(tx, hand, posted, None if before is None else _attestation_id(tx, hand.workspace_id, before.n))
+    prefix = _PREFIXES.get(posted.record)
+    row = RecordRow(
+        r=records.next_number(tx),
+        kind=posted.record,
+        record_id=digest_text(id_) if prefix is None else base32_id(prefix, hand.random(_ID_BYTES)),
+        natural_key=key,
+        version=1 if before is None else before.version + 1,
+        supersedes=None if before is None else before.record_id,
+        superseded_by=None,
+        content=posted.content,
+        n=n,
+        token_id=hand.token_id,
+        status=posted.status,
+        name=posted.label,
+        repository=posted.context.repository,
+        commit=posted.context.commit,
+        digest=None if posted.digest is None else bytes.fromhex(posted.digest),
+        pr_number=posted.context.pr_number,
+        run=posted.context.run,
+        service=posted.context.service,
+        environment=posted.context.environment,
+        target=target(posted.fields) if posted.record is Record.DEPLOYMENT else None,
+        awaited_until=awaited_until(posted.fields, hand.now) if posted.record is Record.DEPLOYMENT else None,
+        created_at=hand.now,
+        updated_at=hand.now,
+        fields=posted.fields,
+    )
+    records.add(tx, hand.workspace_id, row)
+    if row.kind is Record.DEPLOYMENT:
+        _end_waiting(tx, hand.workspace_id, row)
+    return Stored(row, id_, created=True, against=_against(tx, hand.workspace_id, n), cut=posted.cut)
+
+
+def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:
+    """Let a record go on as what was posted says: the same record, with a new signed word on it."""
+    if before.content == posted.content:
+        return found(tx, hand.workspace_id, before)
+    n, id_ = _attest(tx, hand, posted, _attestation_id(tx, hand.workspace_id, before.n))
+    row = replace(
+        before,
+        content=posted.content,
+        n=n,
+        token_id=hand.token_id,
+        status=posted.status,
+        name=posted.label,
+        repository=posted.context.repository,
+        commit=posted.context.commit,
+        pr_number=posted.context.pr_number,
+        run=posted.context.run,
+        updated_at=hand.now,
+        fields=posted.fields,
+    )
+    records.change(tx, hand.workspace_id, row)
+    return Stored(row, id_, created=False, against=_against(tx, hand.workspace_id, n), cut=posted.cut)
+
+
+def row_of(stored: RecordRow, posted: Posted, claimed: Claimed) -> RecordRow:
+    """Give the row that a record must have by what was signed of it; what only the store knows is kept.
+
+    A run that went on keeps when it was first received, and an announced deployment whether it has come.
+    """
+    received_at = stored.created_at if stored.kind is Record.RUN else claimed.received_at
+    deploys = posted.record is Record.DEPLOYMENT
+    awaited = awaited_until(posted.fields, received_at) if deploys else None
+    return replace(
+        stored,
+        kind=Record(claimed.record),
+        natural_key=posted.natural_key,
+        content=posted.content,
+        token_id=claimed.token.id,
+        status=posted.status,
+        name=posted.label,
+        repository=posted.context.repository,
+        commit=posted.context.commit,
+        digest=None if posted.digest is None else bytes.fromhex(posted.digest),
+        pr_number=posted.context.pr_number,
+        run=posted.context.run,
+        service=posted.context.service,
+        environment=posted.context.environment,
+        target=target(posted.fields) if deploys else None,
+        awaited_until=None if stored.awaited_until is None or stored.superseded_by is not None else awaited,
+        created_at=received_at,
+        updated_at=claimed.received_at,
+        fields=posted.fields,
+    )
+
+
+def found(tx: Tx, workspace_id: str, row: RecordRow) -> Stored:
+    """Give a record that is there."""
+    return Stored(
+        row, _attestation_id(tx, workspace_id, row.n), created=False, against=_against(tx, workspace_id, row.n)
+    )
+
+
+def _end_waiting(tx: Tx, workspace_id: str, row: RecordRow) -> None:
+    """Note which announced deployments a deployment is."""
+    waiting = deployed.still_awaited(tx, workspace_id, row.environment or "", AWAITED)
+    come = [one.r for one in waiting if one.r != row.r and follows(one.fields, row.fields)]
+    if come:
+        deployed.has_come(tx, workspace_id, come)
+
+
+def _attest(tx: Tx, hand: Hand, posted: Posted, supersedes: bytes | None) -> tuple[int, bytes]:
+    token = tokens.find(tx, hand.token_id)
+    around = Wrapping(
+        hand.audience,
+        Token(id=hand.token_id, label=(token.label if token is not None else "") or hand.token_id),
+        hand.now,
+        hand.random(_SALT_BYTES),
+        supersedes,
+    )
+    envelope = wrap(posted, around, hand.signer)
+    new = claims.new_of(
+        attestations.next_number(tx), statement.read(dsse.verify(envelope, hand.signer.public)), envelope
+    )
+    attestations.add(tx, hand.workspace_id, [new])
+    contradictions.look_around(tx, hand.workspace_id, [new], hand.now)
+    return new.row.n, envelope.id
+
+
+def _attestation_id(tx: Tx, workspace_id: str, n: int) -> bytes:
+    return attestations.id_of(tx, workspace_id, n)
+
+
+def _against(tx: Tx, workspace_id: str, n: int) -> tuple[Found, ...]:
+    return tuple(contradictions.of(tx, workspace_id, [n]).get(n, ()))

@@ -1,0 +1,55 @@
+"""Schemathesis against a real receiver: all that its OpenAPI document allows and forbids, with every check on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from receiver.core.tokens import Scope
+from receiver.web.settings import WebSettings
+from tests.helpers.receiving import UNLIMITED, Sender, serving
+
+_REPOSITORY = Path(__file__).resolve().parents[2]
+_CONFIG = _REPOSITORY / "tests" / "security" / "schemathesis.toml"
+_INVITATIONS = "/api/v1/collectors/invitations"
+_HOOKS = "tests.helpers.schemathesis_hooks"
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How it ended, what it said, and the log of the receiver."""
+
+    good: bool
+    said: str
+    log: str
+
+
+async def ask(max_examples: int, seed: int) -> Ran:
+    """Ask each operation so many questions in each phase, of a receiver that holds a little."""
+    settings = WebSettings(max_failures_per_minute=UNLIMITED)
+    with tempfile.TemporaryDirectory(prefix="carnet-openapi-") as folder:
+        async with serving(Path(folder) / "data", settings=settings) as receiver:
+            sender = await Sender(receiver).join()
+            await sender.deliver(sender.capture(3))
+            invited = await receiver.post(_INVITATIONS, b'{"names": ["ci-08"]}', receiver.token(Scope.ADMIN))
+            ran = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG), "run"),
+                *(f"{receiver.url}/api/v1/openapi.json", "--max-examples", str(max_examples), "--seed", str(seed)),
+                *("--checks", "all", "--no-color"),
+                cwd=folder,
+                env=os.environ
+                | {
+                    "CARNET_TOKEN": receiver.token(*Scope),
+                    "CARNET_INVITATION": invited.json["items"][0]["token"],
+                    "SCHEMATHESIS_HOOKS": _HOOKS,
+                    "PYTHONPATH": str(_REPOSITORY),
+                },
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            said, _ = await ran.communicate()
+            return Ran(ran.returncode == 0, said.decode(errors="replace"), receiver.log.getvalue())

@@ -1,0 +1,77 @@
+"""Rules that OpenAPI has no words for, kept by what schemathesis sends as valid; the invalid stays as it is.
+
+Loaded by schemathesis itself (`SCHEMATHESIS_HOOKS`).
+"""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import schemathesis
+from schemathesis import Case, HookContext
+
+from shared.encoding import MAX_INTEGER
+
+TWO_NAMES = (
+    ("repositoryFullName", "repositoryName"),
+    ("evidence", "data"),
+    ("version", "tag"),
+    ("environment", "environmentName"),
+)
+ABOUT = ("repositoryFullName", "repositoryName", "artifactSha256")
+"""What a claim is about: one of these is needed."""
+FINISHED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -> None:
+    """Mend a case that is valid by the document alone."""
+    del context, kwargs
+    if case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    query: Any = case.query
+    body: Any = case.body
+    if isinstance(query, dict):
+        # Opaque: only what an answer gave is good, and a made-up one is 422 (tests/contract/test_http_errors.py).
+        query.pop("cursor", None)
+        # One of the two, not both.
+        if "commit" in query:
+            query.pop("artifact", None)
+    headers: Any = case.headers
+    if headers and "Idempotency-Key" in headers:
+        # A key that came before with another body is refused, and rightly.
+        headers["Idempotency-Key"] = uuid.uuid4().hex
+    if isinstance(body, dict):
+        _mend(case.operation.path, body)
+        case.body = _bounded(body)
+
+
+def _mend(path: str, body: dict[str, Any]) -> None:
+    if path == "/api/v1/collectors/invitations":
+        # Printable is what the tables of Unicode say; JSON Schema's patterns do not know them.
+        body["names"] = [_printable(name, place) for place, name in enumerate(body["names"])]
+    for name, other in TWO_NAMES:
+        # Two names of one field may both be there where they say the same.
+        if body.get(name) is not None and body.get(other) is not None:
+            del body[other]
+    if path == "/api/v1/attestations" and not any(body.get(name) for name in ABOUT):
+        body["repositoryFullName"] = "acme/checkout-api"
+    if path.startswith("/api/v1/pipeline-runs") and body.get("status") not in FINISHED:
+        # Only a finished run says how it ended.
+        body.pop("conclusion", None)
+
+
+def _printable(name: str, place: int) -> str:
+    return name if name.isprintable() else f"ci-{place}-{name.encode().hex()}"[:200]
+
+
+def _bounded(value: Any) -> Any:  # noqa: ANN401 - whatever JSON there is, as the same
+    """Keep integers of free JSON to those that every reader of JSON has."""
+    if isinstance(value, dict):
+        return {name: _bounded(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_bounded(one) for one in value]
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-MAX_INTEGER, min(value, MAX_INTEGER))
+    return value

@@ -1,0 +1,33 @@
+"""Databases of every older schema are read by this version; `tests/fixtures/receiver-N/` has one each."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from receiver import fsck, lookup
+from receiver.store import attestations, workspaces
+from receiver.store.engine import Store
+from receiver.store.migrate import migrate
+
+FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
+STORED = 12
+
+
+@pytest.mark.parametrize("schema", sorted(path.name for path in FIXTURES.glob("receiver-*")))
+def test_an_older_database_is_migrated_with_everything_in_it(schema: str, tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    path = Path(shutil.copy(FIXTURES / schema / "receiver.db", folder))
+    path.chmod(0o600)
+    assert migrate(f"sqlite:///{path}").before == schema.removeprefix("receiver-")
+    store = Store.open(f"sqlite:///{path}")
+    try:
+        (workspace_id,) = store.read(workspaces.all_ids)
+        assert store.read(lambda tx: attestations.count(tx, workspace_id)) == STORED
+        listed = lookup.attestations(store, workspace_id, lookup.Filters(), 200).items
+        assert len(listed) == STORED
+        assert all(lookup.attestation(store, workspace_id, one.row.id).predicate for one in listed)
+        assert fsck.check(store) == []
+    finally:
+        store.close()
