@@ -6,6 +6,7 @@ and is no subject; the same content again is recognised by its digest, whatever 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +20,7 @@ from shared.predicates import CLAIMED, Audience, Claimed, ClaimType, Context, Po
 from shared.statement import Subject, subject_commit, subject_sha256
 
 MAX_COMPONENTS = 2_000
+_FOUND_BY = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,600}")
 _FULL_COMMITS = frozenset({40, 64})
 
 
@@ -83,11 +85,17 @@ class Posted:
 
 
 def components(kind: ClaimType, evidence: Mapping[str, object]) -> tuple[str, ...]:
-    """Give the components that a claim lists, each once; none but parts lists have any."""
+    """Give the components that a claim lists and that can be asked for, each once; only parts lists have any.
+
+    One that is longer than a database's index holds, or has control characters, stays in the claim and is found by
+    nothing.
+    """
     listed = evidence.get("components") if kind is ClaimType.SBOM else None
     if not isinstance(listed, list):
         return ()
-    return tuple(dict.fromkeys(one for one in listed if isinstance(one, str)))[:MAX_COMPONENTS]
+    return tuple(dict.fromkeys(one for one in listed if isinstance(one, str) and _FOUND_BY.fullmatch(one)))[
+        :MAX_COMPONENTS
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ def test_a_run_passed_only_if_it_completed_and_says_so(status: str, conclusion: 
 
 
 def test_only_parts_lists_have_components() -> None:
-    listed = {"components": ["pkg:a", "pkg:b", "pkg:a", 7]}
+    listed = {"components": ["pkg:a", "pkg:b", "pkg:a", 7, "", "x" * 601, "pkg:\0", "two\nlines"]}
     assert components(ClaimType.SBOM, listed) == ("pkg:a", "pkg:b")
     assert components(ClaimType.TEST_RESULTS, listed) == ()
     assert components(ClaimType.SBOM, {"components": "pkg:a"}) == ()
