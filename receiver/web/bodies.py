@@ -1,4 +1,4 @@
-"""Request bodies: JSON alone, unpacked by aiohttp, capped after inflation, and not waited for without end.
+"""Request bodies: JSON alone, unpacked piece by piece, capped after inflation, and not waited for without end.
 
 A body is read only after its sender was let in.
 """
@@ -14,12 +14,12 @@ from pydantic import ConfigDict, ValidationError
 from receiver.web.routes import Body, Route, route_of
 from receiver.web.settings import WebSettings
 from receiver.web.state import services
+from receiver.web.unpacking import ENCODINGS, BrokenPackingError, Unpacker
 from shared.encoding import MAX_INTEGER, JsonValue, parse_object
 from shared.errors import Code, MalformedError
 from shared.fields import Wire
 from shared.wire import JSON_TYPE, FieldProblem
 
-ENCODINGS = frozenset({"", "identity", "gzip", "zstd"})
 _MAX_FIELDS_NAMED = 20
 
 
@@ -91,6 +91,7 @@ async def read_body(request: web.Request) -> bytes:
     if request.headers.get("Expect", "").lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         request.writer.output_size = 0
+    unpacker = Unpacker(_encoding(request))
     chunks: list[bytes] = []
     size = 0
     try:
@@ -99,14 +100,16 @@ async def read_body(request: web.Request) -> bytes:
                 async with asyncio.timeout(settings.body_idle_seconds):
                     chunk = await request.content.readany()
                 if not chunk:
+                    unpacker.end()
                     return b"".join(chunks)
-                size += len(chunk)
+                unpacked = unpacker.feed(chunk, max_bytes - size + 1)
+                size += len(unpacked)
                 if size > max_bytes:
                     raise _too_large(max_bytes)
-                chunks.append(chunk)
+                chunks.append(unpacked)
     except TimeoutError:
         raise web.HTTPRequestTimeout from None
-    except web.RequestPayloadError:
+    except (web.RequestPayloadError, BrokenPackingError):
         raise MalformedError(
             Code.BAD_JSON, "the body is not what its headers say", "check Content-Encoding and its framing"
         ) from None
@@ -125,12 +128,16 @@ def _check_headers(request: web.Request) -> None:
             "the body is not declared as JSON in UTF-8",
             f"send Content-Type: {JSON_TYPE}",
         )
-    if request.headers.get("Content-Encoding", "").strip().lower() not in ENCODINGS:
+    if _encoding(request) not in ENCODINGS:
         raise MalformedError(
             Code.UNSUPPORTED_MEDIA_TYPE,
             "this Content-Encoding is not known here",
             "use gzip, zstd, or none",
         )
+
+
+def _encoding(request: web.Request) -> str:
+    return request.headers.get("Content-Encoding", "").strip().lower()
 
 
 def _too_large(max_bytes: int) -> MalformedError:

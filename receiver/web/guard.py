@@ -13,14 +13,13 @@ from http import HTTPStatus
 from typing import cast
 
 from aiohttp import web
-from aiohttp.http_exceptions import ContentEncodingError
 
 from receiver.web.connections import Place
 from receiver.web.metrics import Metrics
 from receiver.web.settings import WebSettings
 from shared.encoding import compact
 from shared.errors import Code
-from shared.wire import PROBLEM_TYPE, STATUS, Problem
+from shared.wire import PROBLEM_TYPE, Problem
 
 
 class Handler(web.RequestHandler):
@@ -35,6 +34,8 @@ class Handler(web.RequestHandler):
             loop=asyncio.get_running_loop(),
             keepalive_timeout=settings.keep_alive_seconds,
             lingering_time=settings.header_seconds,
+            # Bodies are unpacked in `receiver.web.unpacking`, after their sender was let in.
+            auto_decompress=False,
             access_log=None,  # type: ignore[arg-type] # documented: no access log
         )
         self._make_id = make_id
@@ -47,13 +48,10 @@ class Handler(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """Answer what the middleware never saw; what was sent is neither quoted nor logged."""
-        del message
+        del message, exc
         if request.writer.output_size > 0:
             raise ConnectionError
         code, detail = Code.BAD_SYNTAX, "this is not an HTTP/1.1 request that can be read"
-        if isinstance(exc, ContentEncodingError):
-            code, detail = Code.UNSUPPORTED_MEDIA_TYPE, "this Content-Encoding is not known here"
-            status = STATUS[code]
         problem = Problem(
             title=HTTPStatus(status).phrase,
             status=int(status),

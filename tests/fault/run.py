@@ -11,13 +11,17 @@ import csv
 import subprocess
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.fault.cancelling import tried
 from tests.fault.scenarios import kill_and_restart, stop_anywhere
 from tests.helpers import asked_by_document, large_reports
+from tests.helpers.databases import Databases, PostgresDatabases, SqliteDatabases
+from tests.helpers.postgres import PostgresServer
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUNS = REPOSITORY / "docs" / "reliability-runs.csv"
@@ -27,6 +31,8 @@ MOST_MIB = 60
 
 PER_KILL = 250
 """Attestations for each kill of R1 at its long size: 100,000 for 400."""
+PER_RECEIVER = 1_000
+"""Cancellations of R17 that one receiver bears, before another one starts on a new database."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,31 @@ def _s12(size: int, _seed: int) -> tuple[bool, str]:
     return not miscounted and most <= MOST_MIB, f"at most {most} MiB above idle; {seconds}; miscounted: {miscounted}"
 
 
+def _r17(size: int, seed: int) -> tuple[bool, str]:
+    server = PostgresServer()
+    said: list[str] = []
+    try:
+        with tempfile.TemporaryDirectory(prefix="carnet-r17-") as folder:
+            kinds: tuple[Databases, ...] = (SqliteDatabases(Path(folder)), PostgresDatabases(server))
+            for databases in kinds:
+                for begin in range(0, size // 2, PER_RECEIVER):
+                    place = Path(folder) / f"{databases.kind}-{begin}"
+                    asyncio.run(_cancelled(place, databases, min(PER_RECEIVER, size // 2 - begin), seed + begin))
+                said.append(f"{size // 2} cancellations and {size // 2} clients on {databases.kind}")
+    except (AssertionError, TimeoutError) as error:
+        traceback.print_exc()
+        return False, f"after {said}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    finally:
+        server.stop()
+    return True, ", ".join(said)
+
+
+async def _cancelled(folder: Path, databases: Databases, count: int, seed: int) -> None:
+    async with tried(folder, databases, seed) as one:
+        await one.cancel(count)
+        await one.hang_up(count)
+
+
 def _s16(size: int, seed: int) -> tuple[bool, str]:
     ran = asyncio.run(asked_by_document.ask(size, seed))
     if not ran.good:
@@ -93,6 +124,7 @@ ROWS = {
     "R6": Row(500, "stops", _r6),
     "R10": Row(12, "rounds", _tests("tests/fault/test_watch_many_r10.py")),
     "R11": Row(40, "rounds", _tests("tests/unit/collector/test_readiness.py", "tests/fault/test_watch_writers_r11.py")),
+    "R17": Row(20_000, "cancellations", _r17),
     "S12": Row(300, "MiB a report", _s12),
     "S16": Row(5_000, "questions an operation", _s16),
     "R13": Row(20, "rounds", _tests("tests/fault/test_shipping_lies.py", "tests/fault/test_shipping_answers.py")),

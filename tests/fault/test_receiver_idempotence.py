@@ -20,7 +20,7 @@ from shared.errors import CarnetError, Code, MalformedError
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, Spool, make_receiver, told
 
-PARALLEL = 32
+PARALLEL = 50
 
 
 @pytest.fixture

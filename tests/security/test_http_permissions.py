@@ -1,4 +1,4 @@
-"""Every route asks for what the table says; whoever brings less gets 401, 403 or 404, and changes no row anywhere.
+"""S8, F50, F51: every route asks for what the table says; whoever brings less is refused, and changes no row anywhere.
 
 The tests walk the whole table of routes, each row asked in full as `tests/helpers/everyroute.py` asks it: a row that is
 new is walked by itself, and fails where it cannot be called. What may change at a refusal is when a good token was last

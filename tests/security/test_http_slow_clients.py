@@ -1,4 +1,4 @@
-"""F53, F54: a client that is slow, silent, greedy or no HTTP at all costs a receiver next to nothing."""
+"""S11, F53, F54: a client that is slow, silent, greedy or no HTTP at all costs a receiver next to nothing."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""Limits that several receivers share: never more than one of them would admit, and never a request lost for them."""
+"""S10: limits that several receivers share: never more than one would admit, and never a request lost for them."""
 
 import asyncio
 import io
