@@ -1,4 +1,4 @@
-"""S9: secrets planted in reports, context files and file names, searched for at both ends of a real line, at every level.
+"""S9: secrets planted in reports, context files and names of files, searched for at both ends of a real line.
 
 The same search must find a word that is no secret wherever it may be: a search that finds nothing proves nothing.
 """
