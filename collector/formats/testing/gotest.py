@@ -61,17 +61,23 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
         if tally.reported_at is None:
             tally.reported_at = moment(event.get("Time"))
         said = event.get
-        action, package, test, output = event["Action"], said("Package", ""), said("Test", ""), said("Output", "")
-        if not (isinstance(action, str) and isinstance(package, str)):
+        action, package, test = event["Action"], said("Package", ""), said("Test", "")
+        if not (isinstance(action, str) and isinstance(package, str) and isinstance(test, str)):
             raise _no_string(event, number)
-        if action == "build-fail":
-            _fail(failed_builds, event, number, limits)
-        elif action != "build-output":
-            if not (isinstance(test, str) and isinstance(output, str)):
+        if action == "output":
+            output = said("Output", "")
+            if not isinstance(output, str):
                 raise _no_string(event, number)
-            runs.take(package, test, action, output)
-            if not test:  # of a package, the few
-                _package(tally, failed_builds, event, number)
+            runs.hear(package, test, output)
+        elif action == "build-fail":
+            _fail(failed_builds, event, number, limits)
+            continue
+        elif action == "build-output":
+            continue
+        else:
+            runs.take(package, test, action)
+        if not test:  # of a package, the few
+            _package(tally, failed_builds, event, number)
     runs.finish()
     for build in failed_builds:
         tally.case(build, build, Outcome.ERROR)

@@ -72,26 +72,34 @@ class Runs:
     _texts: dict[tuple[str, str], str] = field(default_factory=dict)
     _held: int = 0
 
-    def take(self, package: str, test: str, action: str, output: str) -> None:
-        """Take one event; `test` is "" where it is about the package."""
+    def take(self, package: str, test: str, action: str) -> None:
+        """Take one event that is no output; `test` is "" where it is about the package."""
         most = self.limits.max_text_chars
         if len(package) > most or len(test) > most:
             package, test = package[:most], test[:most]
-        run = self._open.get(package)
-        if run is None:
-            self._hold(int(package not in self._ended))
-            run = self._open[package] = _Run()
-        if action == "output":
-            self._say(package, test, output)
-            if not test and output.strip() == "FAIL":
-                run.got_to_its_end = True
-            return
+        run = self._open.get(package) or self._begin(package)
         run.begun = True
         if test:
             self._take_test(run, package, test, action)
         elif action in _ENDS:
             del self._open[package]
             self._end(package, run, _ENDS[action])
+
+    def hear(self, package: str, test: str, output: str) -> None:
+        """Take one event of output; `test` is "" where the package says it itself."""
+        most = self.limits.max_text_chars
+        if len(package) > most or len(test) > most:
+            package, test = package[:most], test[:most]
+        run = self._open.get(package) or self._begin(package)
+        texts, key = self._texts, (package, test)
+        said = texts.get(key)
+        if said is None:
+            if len(texts) < _HELD_TEXTS:
+                texts[key] = output[:TEXT_CHARS]
+        elif len(said) < TEXT_CHARS:
+            texts[key] = said + output[:TEXT_CHARS]
+        if not test and output.strip() == "FAIL":
+            run.got_to_its_end = True
 
     def finish(self) -> None:
         """Count what never ended, and the tests that failed in any run."""
@@ -149,18 +157,14 @@ class Runs:
         elif outcome.is_failure or not is_rerun:
             self.tally.case(package, f"{package}.{name}", outcome, text=self._texts.get(key))
 
+    def _begin(self, package: str) -> _Run:
+        self._hold(int(package not in self._ended))
+        run = self._open[package] = _Run()
+        return run
+
     def _hold(self, more: int) -> None:
         self._held += more
         if self._held > self.limits.max_tracked:
             raise MalformedError(
                 Code.TOO_LARGE, f"more than {self.limits.max_tracked} packages, and tests in those that have not ended"
             )
-
-    def _say(self, package: str, test: str, output: str) -> None:
-        texts, key = self._texts, (package, test)
-        said = texts.get(key)
-        if said is None:
-            if len(texts) < _HELD_TEXTS:
-                texts[key] = output[:TEXT_CHARS]
-        elif len(said) < TEXT_CHARS:
-            texts[key] = said + output[:TEXT_CHARS]
