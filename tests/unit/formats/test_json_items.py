@@ -557,7 +557,7 @@ REPEATED: dict[str, tuple[bytes, bytes, bytes]] = {
     "items": (b'{"items":[', b'{"a":1,"b":[1,2,{"c":"d"}]},', b"{}]}"),
     "a large item": (b'{"items":[[', b'{"a":1,"b":[1,2,{"c":"d"}]},', b"{}]]}"),
     "chains": (b"[", b"[" * 90 + b'{"k":[1,2]},' * 3_000 + b"1" + b"]" * 90 + b",", b"1]"),
-    "large chains": (b"[", b"[" * 90 + b'{"k":[1,2]},' * 30_000 + b"1" + b"]" * 90 + b",", b"1]"),
+    "large chains": (b"[", b"[" * 90 + b'{"k":[1,2]},' * 22_500 + b"1" + b"]" * 90 + b",", b"1]"),
     "backslashes": (b'["', b"\\\\", b'"]'),
     "quotes": (b"[", b'"",', b'""]'),
     "brackets in strings": (b"[", b'"[{","\\"]",', b"1]"),
