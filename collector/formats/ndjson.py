@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from operator import methodcaller
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from collector.formats.json_events import json_events
 from collector.formats.json_items import json_items
@@ -52,7 +52,7 @@ def _read(
 ) -> Iterator[tuple[int, JsonObject | str]]:
     blocks = line_blocks(stream, limits)
     for first, lines in blocks:
-        texts = [text for text in lines if is_json(text)]
+        texts = list(filter(is_json, lines))
         found = _at_once(texts, limits)
         if found is None:
             yield from _one_by_one(first, lines, blocks, limits, is_json)
@@ -77,10 +77,10 @@ def _at_once(texts: list[str], limits: Limits) -> list[JsonObject] | None:
     read = strict_members(joined, limits.max_depth, is_array=True)
     if not isinstance(read, list) or read[1::2] != [int(_BETWEEN)] * between:
         return None
-    if not all(type(item) is int for item in read[1::2]):  # a float that is equal may be spelled in other ways
+    if set(map(type, read[1::2])) - {int}:  # a float that is equal may be spelled in other ways
         return None
-    found = [item for item in read[::2] if isinstance(item, dict)]
-    return found if len(found) == len(texts) else None
+    found: list[Any] = read[::2]
+    return found if set(map(type, found)) <= {dict} and len(found) == len(texts) else None
 
 
 def _one_by_one(
