@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # it a comma. So most digits in hashes and times are seen to be no number.
 _SIGNS = bytes.maketrans(b"123456789+E[-,]} \t\r\n", b"0000000000e::,,,,,,,")
 _LARGE = tuple((mark, re.compile(mark + rb"[0.]*(?:e:?0+)?(?:,|\Z)")) for mark in (b":" + b"0" * 16, b"," + b"0" * 16))
-_LARGE_EXPONENT = re.compile(rb"0e000+(?:,|\Z)")
+_LARGE_EXPONENT = b"0e000", re.compile(rb"0e000+(?:,|\Z)")
 
 scan_leniently: Callable[[str, int], tuple[JsonValue, int]] = make_scanner(
     JSONDecoder()  # type: ignore[arg-type] # typeshed takes the context for a scanner
@@ -86,10 +86,8 @@ def has_odd_number(data: bytes) -> bool:
     An integer of 16 digits may be beyond 2^53, and nothing is infinite that has fewer and an exponent of two.
     """
     signs = data.translate(_SIGNS)
-    for mark, number in _LARGE:
-        if mark in signs and number.search(signs):  # the first look is much faster
-            return True
-    return _LARGE_EXPONENT.search(signs) is not None
+    # The first look, for a mark, is much faster.
+    return any(mark in signs and number.search(signs) for mark, number in (*_LARGE, _LARGE_EXPONENT))
 
 
 def _read_slowly(inside: str, levels: int) -> list[JsonValue] | JsonObject | None:

@@ -34,6 +34,8 @@ def line_blocks(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, list[st
     is_blank = True
     number = 0
     for block in _blocks(stream, limits):
+        if block is None:
+            raise MalformedError(Code.TOO_LARGE, f"line {number + 1}: longer than {limits.max_token_bytes} bytes")
         text = _decoded(block if number else block.removeprefix(codecs.BOM_UTF8), number)
         lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
         if number + len(lines) > limits.max_events:
@@ -45,20 +47,21 @@ def line_blocks(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, list[st
         raise MalformedError(Code.TRUNCATED, "the file is empty", "let the tool that writes it finish")
 
 
-def _blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes]:
-    """Yield the stream in blocks of whole lines, each about a chunk long, or a line where that is longer."""
+def _blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes | None]:
+    """Yield the stream in blocks of whole lines, each about a chunk long, or a line where that is longer.
+
+    None where a line is too long; then it ends.
+    """
     rest: list[bytes] = []
-    number = 1
     while chunk := stream.read(min(limits.chunk_bytes, limits.max_token_bytes)):
         end = chunk.rfind(b"\n") + 1
         long = sum(map(len, rest)) + (chunk.find(b"\n") if end else len(chunk))
         if long > limits.max_token_bytes:
-            raise MalformedError(Code.TOO_LARGE, f"line {number}: longer than {limits.max_token_bytes} bytes")
+            yield None
+            return
         rest.append(chunk[:end] if end else chunk)
         if end:
-            block = b"".join(rest)
-            number += block.count(b"\n")
-            yield block
+            yield b"".join(rest)
             rest = [chunk[end:]]
     if block := b"".join(rest):
         yield block.removesuffix(b"\r")

@@ -52,14 +52,14 @@ def read(stream: BinaryIO, thresholds: Thresholds, limits: Limits) -> Claim:
     del thresholds
     tally = Tally(limits)
     runs, failed_builds = Runs(limits, tally), set[str]()
-    for number, event in mixed_lines(stream, limits):
+    for number, event in runs.others(mixed_lines(stream, limits)):
         if isinstance(event, str):
             _plain(tally, event)
             continue
-        if "Action" not in event:
-            raise MalformedError(Code.BAD_SYNTAX, f"line {number} has no Action", _HINT)
         if tally.reported_at is None:
             tally.reported_at = moment(event.get("Time"))
+        if "Action" not in event:
+            raise MalformedError(Code.BAD_SYNTAX, f"line {number} has no Action", _HINT)
         said = event.get
         action, package, test = event["Action"], said("Package", ""), said("Test", "")
         if not (isinstance(action, str) and isinstance(package, str) and isinstance(test, str)):

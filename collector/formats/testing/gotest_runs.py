@@ -16,26 +16,31 @@ one that ends it. Rules, ours where Go has none:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from collector.formats.testing.outcomes import TEXT_CHARS, Outcome
 from collector.formats.testing.tally import LISTED_CASES
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from collector.formats.limits import Limits
     from collector.formats.testing.tally import Tally
+    from shared.encoding import JsonObject
 
 _ENDS = {"pass": Outcome.PASSED, "bench": Outcome.PASSED, "fail": Outcome.FAILED, "skip": Outcome.SKIPPED}
 _HELD_TEXTS = 100
+_PASSED = Outcome.PASSED
 
 
 @dataclass(slots=True)
 class _Test:
-    """A test in a run: how often it began without having ended, and the worst that it came to."""
+    """A test in a run: how often it began without having ended, the worst that it came to, and what it printed."""
 
     running: int = 0
     outcome: Outcome | None = None
+    text: str | None = None
 
     def end(self, outcome: Outcome) -> None:
         """Take one end of it."""
@@ -45,9 +50,10 @@ class _Test:
 
 @dataclass(slots=True)
 class _Run:
-    """A run of a package that has not ended: its tests, whether there was more than output, and its last word."""
+    """A run of a package that has not ended: its tests, what it printed itself, whether there was more than output."""
 
     tests: dict[str, _Test] = field(default_factory=dict)
+    own: _Test = field(default_factory=_Test)
     begun: bool = False
     got_to_its_end: bool = False
 
@@ -69,35 +75,54 @@ class Runs:
     _open: dict[str, _Run] = field(default_factory=dict)
     _ended: set[str] = field(default_factory=set)
     _failures: dict[tuple[str, str], _Failure] = field(default_factory=dict)
-    _texts: dict[tuple[str, str], str] = field(default_factory=dict)
     _held: int = 0
+    _texts: int = 0
+
+    def others(self, events: Iterable[tuple[int, JsonObject | str]]) -> Iterator[tuple[int, JsonObject | str]]:
+        """Take the events of tests that are known in an open run, and yield all other with their numbers.
+
+        Those are the many, so no more is looked at than must be: a name that is found is a string of bearable length.
+        """
+        opened, ends, most = self._open, _ENDS, TEXT_CHARS
+        for numbered in events:
+            event: Any = numbered[1]
+            try:
+                run = opened[event["Package"]]
+                test = run.tests[event["Test"]]
+                action = event["Action"]
+                if action != "output":
+                    self._end_test(test, ends[action])
+                    run.begun = True
+                    continue
+                output = event["Output"]
+            except (KeyError, TypeError):
+                yield numbered
+                continue
+            if not isinstance(output, str):
+                yield numbered
+            elif test.text is None or len(test.text) < most:
+                self._keep(test, output)
 
     def take(self, package: str, test: str, action: str) -> None:
         """Take one event that is no output; `test` is "" where it is about the package."""
-        most = self.limits.max_text_chars
-        if len(package) > most or len(test) > most:
-            package, test = package[:most], test[:most]
+        package, test = package[: self.limits.max_text_chars], test[: self.limits.max_text_chars]
         run = self._open.get(package) or self._begin(package)
         run.begun = True
-        if test:
-            self._take_test(run, package, test, action)
-        elif action in _ENDS:
-            del self._open[package]
-            self._end(package, run, _ENDS[action])
+        outcome = _ENDS.get(action)
+        if not test:
+            if outcome is not None:
+                del self._open[package]
+                self._end(package, run, outcome)
+        elif outcome is not None:
+            self._end_test(self._test(run, test), outcome)
+        elif action == "run":
+            self._test(run, test).running += 1
 
     def hear(self, package: str, test: str, output: str) -> None:
         """Take one event of output; `test` is "" where the package says it itself."""
-        most = self.limits.max_text_chars
-        if len(package) > most or len(test) > most:
-            package, test = package[:most], test[:most]
+        package, test = package[: self.limits.max_text_chars], test[: self.limits.max_text_chars]
         run = self._open.get(package) or self._begin(package)
-        texts, key = self._texts, (package, test)
-        said = texts.get(key)
-        if said is None:
-            if len(texts) < _HELD_TEXTS:
-                texts[key] = output[:TEXT_CHARS]
-        elif len(said) < TEXT_CHARS:
-            texts[key] = said + output[:TEXT_CHARS]
+        self._keep(self._test(run, test) if test else run.own, output)
         if not test and output.strip() == "FAIL":
             run.got_to_its_end = True
 
@@ -109,20 +134,26 @@ class Runs:
         for (package, test), failure in self._failures.items():
             self.tally.case(package, f"{package}.{test}", failure.outcome, text=failure.text)
 
-    def _take_test(self, run: _Run, package: str, name: str, action: str) -> None:
-        outcome = _ENDS.get(action)
-        if outcome is None and action != "run":
-            return
+    def _test(self, run: _Run, name: str) -> _Test:
         test = run.tests.get(name)
         if test is None:
             self._hold(1)
             test = run.tests[name] = _Test()
-        if outcome is None:
-            test.running += 1
-            return
+        return test
+
+    def _end_test(self, test: _Test, outcome: Outcome) -> None:
         test.end(outcome)
-        if not outcome.is_failure:
-            self._texts.pop((package, name), None)
+        if test.text is not None and not outcome.is_failure:
+            test.text = None
+            self._texts -= 1
+
+    def _keep(self, test: _Test, output: str) -> None:
+        if test.text is None:
+            if self._texts < _HELD_TEXTS:
+                self._texts += 1
+                test.text = output[:TEXT_CHARS]
+        elif len(test.text) < TEXT_CHARS:
+            test.text += output[:TEXT_CHARS]
 
     def _end(self, package: str, run: _Run, ended: Outcome) -> None:
         for name, test in run.tests.items():
@@ -136,26 +167,27 @@ class Runs:
         if ended is not Outcome.SKIPPED:
             self.tally.suite(package)
         for name, outcome in outcomes.items():
-            self._count(package, name, outcome, is_rerun=is_rerun)
+            if outcome is not _PASSED or is_rerun:
+                self._count(package, name, outcome, run.tests[name].text, is_rerun=is_rerun)
+        if not is_rerun and _PASSED in outcomes.values():
+            self.tally.passed(package, sum(outcome is _PASSED for outcome in outcomes.values()))
         is_explained = run.got_to_its_end and any(outcome.is_failure for outcome in outcomes.values())
         if ended is Outcome.ERROR or (ended is Outcome.FAILED and not is_explained):
-            self.tally.case(package, package, Outcome.ERROR, text=self._texts.get((package, "")))
-        for key in [key for key in self._texts if key[0] == package]:
-            del self._texts[key]
-        self._ended.add(package)
+            self.tally.case(package, package, Outcome.ERROR, text=run.own.text)
+        self._texts -= sum(test.text is not None for test in (run.own, *run.tests.values()))
         self._held -= len(run.tests)
+        self._ended.add(package)
 
-    def _count(self, package: str, name: str, outcome: Outcome, *, is_rerun: bool) -> None:
+    def _count(self, package: str, name: str, outcome: Outcome, text: str | None, *, is_rerun: bool) -> None:
         key = package, name
         known = self._failures.get(key)
         if is_rerun and known is not None:
             if outcome is not Outcome.SKIPPED:
                 known.outcome = outcome if outcome.is_failure else Outcome.FLAKY
         elif outcome.is_failure and known is None and len(self._failures) < self.limits.max_tracked:
-            text = self._texts.get(key) if len(self._failures) < LISTED_CASES else None
-            self._failures[key] = _Failure(outcome, text)
+            self._failures[key] = _Failure(outcome, text if len(self._failures) < LISTED_CASES else None)
         elif outcome.is_failure or not is_rerun:
-            self.tally.case(package, f"{package}.{name}", outcome, text=self._texts.get(key))
+            self.tally.case(package, f"{package}.{name}", outcome, text=text)
 
     def _begin(self, package: str) -> _Run:
         self._hold(int(package not in self._ended))

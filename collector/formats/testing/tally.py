@@ -141,6 +141,12 @@ class Tally:
         failed = Failed(name, suite, message, text) if outcome.is_failure else Failed("")
         self._attempts.add((suite, name), outcome, self._counts_of(suite), failed)
 
+    def passed(self, suite: str, number: int) -> None:
+        """Count some cases of a suite that passed, by their number; without `reruns` alone, where each counts."""
+        counts = self._counts_of(suite[: self.limits.max_text_chars])
+        counts.attempts += number
+        counts.passed += number
+
     def suite(self, name: str) -> None:
         """List a suite, also if it has no case."""
         self._counts_of(name[: self.limits.max_text_chars])
