@@ -45,6 +45,50 @@ class SpentError(UntrustedError):
         self.token_id = row.token_id
 
 
+class ChangedError(UntrustedError):
+    """A token does not stand as it did when it was recognised: it is to be recognised anew."""
+
+    def __init__(self) -> None:
+        """Say what is said to every token that is not good."""
+        said = unauthorized()
+        super().__init__(said.code, said.detail, said.hint)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A token that was good: who shows it, how it stood in the database, and until when it need not be looked at."""
+
+    caller: Caller
+    standing: tokens.Standing | None
+    until: datetime
+    """When it expires, or its next use is to be noted."""
+
+
+class Confirmation:
+    """Holds a token that was recognised before against the database, once, in the transaction of what it asks for."""
+
+    def __init__(self, known: Known) -> None:
+        """Take what was recognised."""
+        self._known = known
+        self.given = False
+
+    def __call__(self, tx: Tx) -> None:
+        """Raise `ChangedError` where it was revoked or changed since."""
+        if not self.given:
+            if self._known.standing is None or tokens.standing(tx, self._known.caller.token_id) != self._known.standing:
+                raise ChangedError
+            self.given = True
+
+    def before(self, store: Store) -> Store:
+        """Give a store that looks at the token before anything else."""
+        return store.checking(self)
+
+    @staticmethod
+    def ask(store: Store) -> None:
+        """Do nothing in a transaction: what `before` gave looks at the token."""
+        store.read(lambda _tx: None)
+
+
 @dataclass(frozen=True, slots=True)
 class IssuedToken:
     """A token, shown this once; its representation does not show it."""
@@ -112,17 +156,25 @@ def authenticate(store: Store, bearer: str, now: datetime) -> Caller:
 
     A token that is spelled wrong never reaches the database. The last use is noted at most every ten minutes.
     """
+    return recognise(store, bearer, now).caller
+
+
+def recognise(store: Store, bearer: str, now: datetime) -> Known:
+    """Recognise a token as `authenticate` does, and give what is needed to see later whether it is still the same."""
     parsed = parse_token(bearer)
-    row, waits = store.read(lambda tx: _find(tx, parsed.token_id))
+    row, waits, standing = store.read(lambda tx: (*_find(tx, parsed.token_id), tokens.standing(tx, parsed.token_id)))
     if row is None or not parsed.matches(row.digest) or row.kind is not parsed.kind:
         raise unauthorized()
     if not (row.good(now) or (waits and row.revoked_at is None)):
         raise SpentError(row)
-    if row.last_used_at is None or now - row.last_used_at >= LAST_USE_STEP:
+    used_at = row.last_used_at
+    if used_at is None or now - used_at >= LAST_USE_STEP:
         store.write(lambda tx: tokens.used(tx, row.workspace_id, row.token_id, now))
-    return Caller(
+        used_at = now
+    caller = Caller(
         row.workspace_id, row.token_id, row.scopes, row.collector_id, row.limit_per_minute, row.kind, row.limits
     )
+    return Known(caller, standing, min(row.expires_at, used_at + LAST_USE_STEP))
 
 
 def listed(

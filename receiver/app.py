@@ -32,6 +32,7 @@ from receiver.web.journal import LibraryLog, make_journal
 from receiver.web.metrics import Metrics
 from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits
+from receiver.web.recognised import Recognised
 from receiver.web.routes import Route
 from receiver.web.server import Server
 from receiver.web.settings import WebSettings
@@ -177,6 +178,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             random=os.urandom,
             threads=settings.worker_threads,
             max_waiting=settings.max_waiting_requests,
+            at_hand=store.glancing(),
         )
         metrics, refusals = Metrics(), Tally()
         shared = None if plan.shared_limits is None else _share(plan.shared_limits, metrics, journal)
@@ -194,6 +196,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             secrets=secret_rules(),
             running=OneOfAKey(),
             refusals=refusals,
+            recognised=Recognised(),
             monotonic=clock.monotonic,
         )
         table: Iterable[Route] = TABLE

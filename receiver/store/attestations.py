@@ -34,6 +34,12 @@ _OBSERVED = (
     .order_by(attestations.c.n.desc())
 )
 _LAST = select(func.max(attestations.c.n))
+_WITH_PARTS = select(attestations, envelopes.c.key_id, envelopes.c.payload, envelopes.c.signature).join_from(
+    attestations, envelopes, attestations.c.n == envelopes.c.n
+)
+_GET = _WITH_PARTS.where(
+    attestations.c.workspace_id == bindparam("its_workspace"), attestations.c.id == bindparam("its_id")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +168,7 @@ def add(tx: Tx, workspace_id: str, new: Sequence[New]) -> None:
 
 def get(tx: Tx, workspace_id: str, attestation_id: bytes) -> tuple[AttestationRow, Parts]:
     """Give one attestation with its envelope's parts; raises `StateError`, for another workspace's too."""
-    row = tx.execute(
-        _with_parts().where(attestations.c.workspace_id == workspace_id, attestations.c.id == attestation_id)
-    ).one_or_none()
+    row = tx.execute(_GET, {"its_workspace": workspace_id, "its_id": attestation_id}).one_or_none()
     if row is None:
         raise StateError(Code.NOT_FOUND, "there is no such attestation in this workspace")
     return _read(row), Parts(row.key_id, row.payload, row.signature)
@@ -263,8 +267,7 @@ def stored(tx: Tx, workspace_id: str, after: int, limit: int) -> list[New]:
     found = [
         (_read(row), Parts(row.key_id, row.payload, row.signature))
         for row in tx.execute(
-            _with_parts()
-            .where(attestations.c.workspace_id == workspace_id, attestations.c.n > after)
+            _WITH_PARTS.where(attestations.c.workspace_id == workspace_id, attestations.c.n > after)
             .order_by(attestations.c.n)
             .limit(limit)
         )
@@ -320,12 +323,6 @@ def count(tx: Tx, workspace_id: str) -> int:
     asked = select(func.count()).select_from(attestations).where(attestations.c.workspace_id == workspace_id)
     found: int = tx.execute(asked).scalar_one()
     return found
-
-
-def _with_parts() -> Select[Any]:
-    return select(attestations, envelopes.c.key_id, envelopes.c.payload, envelopes.c.signature).join_from(
-        attestations, envelopes, attestations.c.n == envelopes.c.n
-    )
 
 
 def _columns(workspace_id: str, row: AttestationRow) -> tuple[object, ...]:

@@ -12,9 +12,14 @@ from shared.errors import CarnetError
 
 
 class Use(Enum):
-    """What connections are for: short reads of a snapshot, writes one after another, or a change of the schema."""
+    """What connections are for.
+
+    Short reads of a snapshot, a read of a few rows that fails rather than waits, writes one after another, or a change
+    of the schema.
+    """
 
     READ = auto()
+    GLANCE = auto()
     WRITE = auto()
     MIGRATE = auto()
 
@@ -25,6 +30,11 @@ class Database(Protocol):
     @property
     def name(self) -> str:
         """How an error names it: no user, no secret."""
+        ...
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether a few rows are read without asking another process: it has engines for `Use.GLANCE`."""
         ...
 
     def create(self) -> None:

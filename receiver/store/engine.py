@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from copy import copy
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -38,11 +39,13 @@ IN_PORTIONS = {"yield_per": 1000}
 class Store:
     """An open database; safe to use from several threads."""
 
-    def __init__(self, writer: Engine, reader: Engine) -> None:
+    def __init__(self, writer: Engine, reader: Engine, glancer: Engine | None = None) -> None:
         """Use `Store.open`."""
-        self._writer = writer
+        self._writer: Engine | None = writer
         self._reader = reader
+        self._glancer = glancer
         self._lock = threading.Lock()
+        self._check: Callable[[Tx], None] | None = None
 
     @classmethod
     def open(cls, url: str, password: str | None = None) -> Store:
@@ -54,7 +57,8 @@ class Store:
         """
         database = database_of(url, password)
         database.check()
-        store = cls(database.engine(Use.WRITE), database.engine(Use.READ))
+        glancer = database.engine(Use.GLANCE) if database.is_at_hand else None
+        store = cls(database.engine(Use.WRITE), database.engine(Use.READ), glancer)
         try:
             with store._reader.connect() as connection:
                 found = current(connection)
@@ -73,18 +77,37 @@ class Store:
             raise
         return store
 
+    def checking(self, check: Callable[[Tx], None]) -> Store:
+        """Give the same open database, each of whose transactions begins with a check; what that raises ends it."""
+        store = copy(self)
+        store._check = check  # noqa: SLF001 - of this class
+        return store
+
+    def glancing(self) -> Store | None:
+        """Give the same open database for reads that fail with `TryLaterError` rather than wait; None if it has none.
+
+        They are for one thread. Such a store does not write.
+        """
+        if self._glancer is None:
+            return None
+        store = copy(self)
+        store._writer, store._reader = None, self._glancer  # noqa: SLF001
+        return store
+
     def write(self, act: Callable[[Tx], T]) -> T:
         """Run one act in a write transaction: committed when it returns, rolled back however else it ends.
 
         Raises what the act raises, and `TryLaterError` where the database is locked, full or broken, or where two
         writers made the same row.
         """
+        if self._writer is None:
+            raise TryLaterError(Code.UNAVAILABLE, "this store is for reads that do not wait")
         with self._lock:
-            return _transact(self._writer, act)
+            return _transact(self._writer, act, self._check)
 
     def read(self, act: Callable[[Tx], T]) -> T:
         """Run one act on a snapshot of the database, which cannot write; raises like `write`."""
-        return _transact(self._reader, act)
+        return _transact(self._reader, act, self._check)
 
     def ready(self) -> None:
         """Look whether the database answers and is of this version; raises `TryLaterError` or `StateError`."""
@@ -94,8 +117,9 @@ class Store:
 
     def close(self) -> None:
         """Close all connections that are not in use."""
-        self._writer.dispose()
-        self._reader.dispose()
+        for engine in (self._writer, self._reader, self._glancer):
+            if engine is not None:
+                engine.dispose()
 
 
 def database_of(url: str, password: str | None = None) -> Database:
@@ -116,11 +140,13 @@ def database_of(url: str, password: str | None = None) -> Database:
     return SqliteFile(Path(parsed.database).absolute())
 
 
-def _transact(engine: Engine, act: Callable[[Tx], T]) -> T:
+def _transact(engine: Engine, act: Callable[[Tx], T], check: Callable[[Tx], None] | None) -> T:
     try:
         with engine.connect() as connection:
             try:
                 with connection.begin():
+                    if check is not None:
+                        check(connection)
                     return act(connection)
             except (DataError, IntegrityError):
                 raise

@@ -72,6 +72,11 @@ class Postgres:
         """The database and its host."""
         return f"{self._url.database} on {self._url.host or self._url.query.get('host') or 'this host'}"
 
+    @property
+    def is_at_hand(self) -> bool:
+        """No: a server may be a network away."""
+        return False
+
     def create(self) -> None:
         """Do nothing but look for the driver: an operator makes the database, and says who owns it."""
         _check_driver()

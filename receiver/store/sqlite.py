@@ -87,11 +87,14 @@ def mode_for(version: tuple[int, ...]) -> Mode:
     return WAL_FULL if fixed else ROLLBACK_EXTRA
 
 
-def prepare(connection: Driver, mode: Mode, *, read_only: bool) -> None:
-    """Set up a new connection and read every setting back; raises `ConfigError` where one does not hold."""
+def prepare(connection: Driver, mode: Mode, *, read_only: bool, wait_seconds: int = BUSY_TIMEOUT_SECONDS) -> None:
+    """Set up a new connection, which waits so long for a lock, and read every setting back.
+
+    Raises `ConfigError` where one does not hold.
+    """
     cursor = connection.cursor()
     try:
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+        cursor.execute(f"PRAGMA busy_timeout = {wait_seconds * 1000}")
         cursor.execute(f"PRAGMA journal_mode = {mode.journal}")
         for name, value in {**_SPEED, **_settings(mode, read_only=read_only)}.items():
             cursor.execute(f"PRAGMA {name} = {value}")
@@ -201,6 +204,11 @@ class SqliteFile:
         """The file."""
         return str(self._path)
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Yes: in a file of this host."""
+        return True
+
     def create(self) -> None:
         """Make the empty file where it is missing; raises `ConfigError`, also where others can read it."""
         if not self._path.exists():
@@ -217,20 +225,21 @@ class SqliteFile:
         """Make the engine of the one writer, or of the readers, over a file that exists; raises `ConfigError`."""
         module = driver()
         mode = mode_for(module.sqlite_version_info)
-        read_only = use is Use.READ
+        read_only = use in (Use.READ, Use.GLANCE)
+        wait_seconds = 0 if use is Use.GLANCE else BUSY_TIMEOUT_SECONDS
         engine = create_engine(
             URL.create("sqlite", database=str(self._path)),
             module=module,
             creator=lambda: connect(module, self._path),
             poolclass=QueuePool,
-            pool_size=READERS if read_only else 1,
+            pool_size=READERS if use is Use.READ else 1,
             max_overflow=0,
-            pool_timeout=BUSY_TIMEOUT_SECONDS,
+            pool_timeout=wait_seconds,
         )
         begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
         def on_connect(connection: Driver, _record: object) -> None:
-            prepare(connection, mode, read_only=read_only)
+            prepare(connection, mode, read_only=read_only, wait_seconds=wait_seconds)
 
         def on_begin(connection: Connection) -> None:
             connection.exec_driver_sql(begin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Row, bindparam, delete, insert, select, tuple_, update
 
@@ -18,7 +18,12 @@ from shared.errors import Code, StateError
 from shared.predicates import Limits
 
 # Asked for with every request: built once, since building a query takes several times as long as running it.
-_FIND = select(tokens).where(tokens.c.token_id == bindparam("its_token"))
+_ITS = tokens.c.token_id == bindparam("its_token")
+_FIND = select(tokens).where(_ITS)
+_STANDING = select(*(column for column in tokens.c if column.name != "last_used_at")).where(_ITS)
+
+Standing: TypeAlias = tuple[Any, ...]
+"""All that the database says of a token but its last use, to be held against what it says later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,12 @@ def find(tx: Tx, token_id: str) -> TokenRow | None:
     """Find a token of any workspace: it is the token that says which one its bearer may enter."""
     row = tx.execute(_FIND, {"its_token": token_id}).one_or_none()
     return None if row is None else _read(row)
+
+
+def standing(tx: Tx, token_id: str) -> Standing | None:
+    """Say how a token stands; None where there is none."""
+    row = tx.execute(_STANDING, {"its_token": token_id}).one_or_none()
+    return None if row is None else tuple(row)
 
 
 def get(tx: Tx, workspace_id: str, token_id: str) -> TokenRow:

@@ -7,6 +7,8 @@ that keeps failing is told to wait.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
@@ -15,8 +17,8 @@ from receiver.caller import Caller
 from receiver.core.tokens import Kind, unauthorized
 from receiver.web.ratelimits import Standing
 from receiver.web.routes import Proof, Route, route_of
-from receiver.web.state import CALLER, SERVICES, STANDING
-from shared.errors import Code, TryLaterError, UntrustedError
+from receiver.web.state import CALLER, OF_REQUEST, SERVICES, STANDING
+from shared.errors import CarnetError, Code, TryLaterError, UntrustedError
 
 _SCHEME = "bearer "
 _MAX_HEADER_CHARS = 200
@@ -33,24 +35,62 @@ async def authorize(request: web.Request, handler: Handler) -> web.StreamRespons
     if token is None and route is None:
         return await handler(request)
     services = request.app[SERVICES]
+    if token is not None and route is not None and route.method == "GET":
+        known = services.recognised.find(token, services.desk.now())
+        if known is not None:
+            try:
+                return await _confirmed(request, handler, route, known)
+            except access.ChangedError:
+                del request[OF_REQUEST]
     try:
         if token is None:
             raise unauthorized()
-        found = await services.desk.ask(access.authenticate, token, services.desk.now())
+        known = await services.desk.glance(access.recognise, token, services.desk.now())
     except UntrustedError as error:
         if isinstance(error, access.SpentError):
             _note(request, route, error.workspace_id, error.token_id, error)
         await _count_failure(request)
         raise
+    if known.caller.kind is not Kind.INVITATION:
+        services.recognised.keep(token, known)
+    await _count_request(request, known.caller)
+    try:
+        return await _let_in(request, handler, route, known.caller)
+    except UntrustedError as error:
+        _note(request, route, known.caller.workspace_id, known.caller.token_id, error)
+        raise
+
+
+async def _let_in(request: web.Request, handler: Handler, route: Route | None, found: Caller) -> web.StreamResponse:
+    if route is not None:
+        _check(route, found)
+    request[CALLER] = found
+    return await handler(request)
+
+
+async def _confirmed(request: web.Request, handler: Handler, route: Route, known: access.Known) -> web.StreamResponse:
+    """Answer a read with a token that was recognised before, and is looked at again in the read's own transaction.
+
+    Nothing leaves before that, neither an answer nor an error; raises `ChangedError` where it is not the same any more.
+    """
+    services, found = request.app[SERVICES], known.caller
+    confirmation = access.Confirmation(known)
+    desk = services.desk.behind(confirmation.before)
+    request[OF_REQUEST] = replace(services, desk=desk)
     await _count_request(request, found)
     try:
-        if route is not None:
-            _check(route, found)
-        request[CALLER] = found
-        return await handler(request)
-    except UntrustedError as error:
-        _note(request, route, found.workspace_id, found.token_id, error)
+        response = await _let_in(request, handler, route, found)
+    except access.ChangedError:
         raise
+    except CarnetError as error:
+        if not confirmation.given:
+            await desk.glance(confirmation.ask)
+        if isinstance(error, UntrustedError):
+            _note(request, route, found.workspace_id, found.token_id, error)
+        raise
+    if not confirmation.given:
+        await desk.glance(confirmation.ask)
+    return response
 
 
 def bearer(request: web.Request) -> str | None:

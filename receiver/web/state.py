@@ -17,6 +17,7 @@ from receiver.web.guard import Guards
 from receiver.web.metrics import Metrics
 from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits, Standing
+from receiver.web.recognised import Recognised
 from receiver.web.settings import WebSettings
 from receiver.web.tally import Tally
 from shared.encoding import base32_id
@@ -41,6 +42,7 @@ class Services:
     secrets: Rules
     running: OneOfAKey
     refusals: Tally
+    recognised: Recognised
     monotonic: Callable[[], float]
 
     def new_request_id(self) -> str:
@@ -49,6 +51,7 @@ class Services:
 
 
 SERVICES = web.AppKey("services", Services)
+OF_REQUEST = web.RequestKey("services", Services)
 CALLER = web.RequestKey("caller", Caller)
 STANDING = web.RequestKey("standing", Standing)
 REQUEST_ID = web.RequestKey("request_id", str)
@@ -59,8 +62,8 @@ T = TypeVar("T")
 
 
 def services(request: web.Request) -> Services:
-    """Give what the wiring handed over."""
-    return request.app[SERVICES]
+    """Give what the wiring handed over, with the desk that this request may use."""
+    return request.get(OF_REQUEST) or request.app[SERVICES]
 
 
 def caller(request: web.Request) -> Caller:

@@ -26,6 +26,7 @@ from receiver.web.journal import make_journal
 from receiver.web.metrics import Metrics
 from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits
+from receiver.web.recognised import Recognised
 from receiver.web.routes import Proof, Route
 from receiver.web.server import Server
 from receiver.web.settings import WebSettings
@@ -76,6 +77,7 @@ async def served(
         secrets=Rules((), lambda _text: ()),
         running=OneOfAKey(),
         refusals=Tally(),
+        recognised=Recognised(),
         monotonic=clock.monotonic,
     )
     listener = listen("127.0.0.1", 0)
@@ -169,6 +171,25 @@ async def test_more_work_than_may_wait_is_refused_at_once() -> None:
     assert await asyncio.gather(*held) == [True, True]
     assert await desk.ask(use_case) is True
     desk.close()
+
+
+async def test_a_glance_reads_at_hand_or_asks_where_it_would_have_to_wait() -> None:
+    def read(store: str) -> tuple[str, int]:
+        if store == "locked":
+            raise TryLaterError(Code.UNAVAILABLE, "locked")
+        return store, threading.get_ident()
+
+    for at_hand, expected in (
+        ("at hand", ("at hand", True)),
+        ("locked", ("a store", False)),
+        (None, ("a store", False)),
+    ):
+        desk = Desk("a store", now=clock.utcnow, random=fixed_random, threads=1, max_waiting=1, at_hand=at_hand)
+        store, thread = await desk.glance(read)
+        assert (store, thread == threading.get_ident()) == expected
+        behind = desk.behind(lambda store: f"{store}, checked")
+        assert (await behind.glance(read))[0].endswith(", checked")
+        desk.close()
 
 
 async def test_clients_that_hang_up_on_a_batch_leave_no_transaction_open(tmp_path: Path, databases: Databases) -> None:

@@ -138,6 +138,35 @@ async def test_a_token_that_is_not_good_is_401_on_every_route_and_changes_nothin
     assert all_rows(everything.receiver) == before
 
 
+async def test_a_token_that_was_good_a_moment_ago_is_401_at_once_on_every_read(
+    everything: Everything, tokens: Tokens
+) -> None:
+    reads_of_all = [route for route in KEYED if route.method == "GET"]
+    token = tokens.fresh(*Scope)
+    for route in reads_of_all:
+        assert (await everything.call(route, token.token)).status == 200, name_of(route)
+    with everything.receiver.store() as store:
+        access.revoke(store, tokens.workspace_id, token.id, "lost", "operator", clock.utcnow())
+    before = all_rows(everything.receiver)
+    for route in reads_of_all:
+        assert outcome(await everything.call(route, token.token)) == UNAUTHORIZED, name_of(route)
+    for path in ("attestations?limit=x", "attestations?unknown=1", f"attestations/sha256:{'0' * 64}", "nothing"):
+        assert outcome(await everything.receiver.get(f"/api/v1/{path}", token.token)) == UNAUTHORIZED, path
+    assert all_rows(everything.receiver) == before
+
+
+@pytest.mark.parametrize("path", ["attestations?limit=x", f"attestations/sha256:{'0' * 64}", "tokens"])
+async def test_what_is_answered_without_a_look_at_the_database_is_not_answered_to_a_token_revoked_since(
+    everything: Everything, tokens: Tokens, path: str
+) -> None:
+    token = tokens.fresh(Scope.READ)
+    told = [await everything.receiver.get(f"/api/v1/{path}", token.token) for _ in range(3)]
+    assert {one.status for one in told} <= {403, 404, 422}
+    with everything.receiver.store() as store:
+        access.revoke(store, tokens.workspace_id, token.id, "lost", "operator", clock.utcnow())
+    assert outcome(await everything.receiver.get(f"/api/v1/{path}", token.token)) == UNAUTHORIZED
+
+
 async def test_a_good_token_that_is_of_another_scope_or_kind_is_403_and_changes_nothing(
     everything: Everything, tokens: Tokens
 ) -> None:

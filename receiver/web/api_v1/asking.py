@@ -160,14 +160,16 @@ async def attestations(request: web.Request) -> web.Response:
 async def attestation(request: web.Request) -> web.Response:
     """Show one attestation with everything that its signed bytes say."""
     read_query(Query, request)
-    found = await services(request).desk.ask(lookup.attestation, caller(request).workspace_id, _attestation_id(request))
+    found = await services(request).desk.glance(
+        lookup.attestation, caller(request).workspace_id, _attestation_id(request)
+    )
     return answers.model(AttestationInFull(**dict(shown_attestation(found)), predicate=found.predicate))
 
 
 async def envelope(request: web.Request) -> web.Response:
     """Give the envelope as it was received, byte for byte."""
     read_query(Query, request)
-    found = await services(request).desk.ask(lookup.envelope, caller(request).workspace_id, _attestation_id(request))
+    found = await services(request).desk.glance(lookup.envelope, caller(request).workspace_id, _attestation_id(request))
     return answers.raw(found)
 
 

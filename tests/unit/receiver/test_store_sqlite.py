@@ -8,7 +8,7 @@ from receiver.store import sqlite
 from receiver.store.engine import Store, database_of
 from receiver.store.migrate import migrate
 from receiver.store.sqlite import ROLLBACK_EXTRA, WAL_FULL
-from shared.errors import ConfigError, StateError
+from shared.errors import ConfigError, StateError, TryLaterError
 from tests.helpers.databases import sqlite_url as url
 from tests.helpers.fleet import make_receiver
 
@@ -136,3 +136,24 @@ def test_a_damaged_page_is_found_at_the_start(tmp_path: Path) -> None:
     receiver.path.write_bytes(content)
     with pytest.raises(ConfigError, match="restore the last backup"):
         Store.open(url(receiver.path))
+
+
+def test_a_read_at_hand_never_waits_and_never_writes(path: Path) -> None:
+    store = Store.open(url(path))
+    at_hand = store.glancing()
+    assert at_hand is not None
+    module = sqlite.driver()
+    assert at_hand.read(lambda tx: tx.exec_driver_sql("PRAGMA busy_timeout").scalar_one()) == 0
+    locker = sqlite.connect(module, path)
+    locker.execute("PRAGMA locking_mode = EXCLUSIVE")
+    store.close()  # a lock that keeps readers out waits for the last of them
+    locker.execute("BEGIN EXCLUSIVE")
+    locker.execute("INSERT INTO instance VALUES (1, 'rcv_x', 0)")
+    with pytest.raises(TryLaterError, match="locked"):
+        at_hand.read(lambda tx: tx.exec_driver_sql("SELECT 1 FROM instance").all())
+    locker.execute("COMMIT")
+    locker.close()
+    assert at_hand.read(lambda tx: tx.exec_driver_sql("SELECT receiver_id FROM instance").scalar_one()) == "rcv_x"
+    with pytest.raises(TryLaterError, match="do not wait"):
+        at_hand.write(lambda tx: tx.exec_driver_sql("DELETE FROM instance"))
+    store.close()
