@@ -58,20 +58,21 @@ _DEEPEST_TRIED = 1_000
 _DEEPEST = _deepest()
 
 
-def strict_members(text: str, levels: int, *, is_array: bool) -> list[JsonValue] | JsonObject | None:
+def strict_members(text: str | bytes, levels: int, *, is_array: bool) -> list[JsonValue] | JsonObject | None:
     """Read a text as the members of an array or of an object, as a strict reader does; None where that refuses it.
 
     `levels` is how many containers may stand inside of each other in it.
     """
-    opening, closing = ("[", "]") if is_array else ("{", "}")
+    opening, closing = (b"[", b"]") if is_array else (b"{", b"}")
     around = _DEEPEST - levels - 1
-    data = f"{'[' * around}{opening}{text}{closing}{']' * around}".encode()
+    inside = text.encode() if isinstance(text, str) else text
+    data = b"".join((b"[" * around, opening, inside, closing, b"]" * around))
     try:
         value = from_json(data, allow_inf_nan=False, cache_mode="keys", catch_duplicate_keys=True)
     except ValueError:
-        return _read_slowly(f"{opening}{text}{closing}", levels)
+        return _read_slowly(opening + inside + closing, levels)
     if around < 0 or has_odd_number(data):
-        return _read_slowly(f"{opening}{text}{closing}", levels)
+        return _read_slowly(opening + inside + closing, levels)
     for _ in range(around):
         if len(value) != 1:  # the text closes a bracket around it and opens another
             return None
@@ -90,9 +91,9 @@ def has_odd_number(data: bytes) -> bool:
     return any(mark in signs and number.search(signs) for mark, number in (*_LARGE, _LARGE_EXPONENT))
 
 
-def _read_slowly(inside: str, levels: int) -> list[JsonValue] | JsonObject | None:
+def _read_slowly(inside: bytes, levels: int) -> list[JsonValue] | JsonObject | None:
     try:
-        value: JsonValue = DECODER.decode(inside)
+        value: JsonValue = DECODER.decode(inside.decode())
         check_tree(list(value) if isinstance(value, dict) else None)
         for member in _members(value):
             check_tree(member)

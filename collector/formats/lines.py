@@ -31,20 +31,34 @@ def text_lines(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, str]]:
 
 def line_blocks(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, list[str]]]:
     """Read as `text_lines` does, and yield lines by some that stand together, with the number of the first."""
+    for number, _, block in byte_blocks(stream, limits):
+        yield number, lines_of(block, number)
+
+
+def byte_blocks(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, int, bytes]]:
+    """Read as `text_lines` does, and yield blocks of whole lines as they are: number of the first, how many, bytes."""
     is_blank = True
     number = 0
     for block in _blocks(stream, limits):
         if block is None:
             raise MalformedError(Code.TOO_LARGE, f"line {number + 1}: longer than {limits.max_token_bytes} bytes")
-        text = _decoded(block if number else block.removeprefix(codecs.BOM_UTF8), number)
-        lines = text.replace("\r\n", "\n").removesuffix("\n").split("\n")
-        if number + len(lines) > limits.max_events:
+        found = block if number else block.removeprefix(codecs.BOM_UTF8)
+        lines = found.count(b"\n") + (not found.endswith(b"\n"))
+        if number + lines > limits.max_events:
             raise MalformedError(Code.TOO_LARGE, f"there are more than {limits.max_events} lines")
-        is_blank = is_blank and not text.strip()
-        yield number + 1, lines
-        number += len(lines)
+        is_blank = is_blank and not found.strip()
+        yield number + 1, lines, found
+        number += lines
     if is_blank:
         raise MalformedError(Code.TRUNCATED, "the file is empty", "let the tool that writes it finish")
+
+
+def lines_of(block: bytes, number: int) -> list[str]:
+    """Decode a block whose first line has this number, and give its lines without their ends.
+
+    Raises `MalformedError` (`bad_encoding`).
+    """
+    return _decoded(block, number - 1).replace("\r\n", "\n").removesuffix("\n").split("\n")
 
 
 def _blocks(stream: BinaryIO, limits: Limits) -> Iterator[bytes | None]:

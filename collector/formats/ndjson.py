@@ -13,7 +13,7 @@ from collector.formats.json_events import json_events
 from collector.formats.json_items import json_items
 from collector.formats.json_places import ALL
 from collector.formats.json_quick import strict_members
-from collector.formats.lines import line_blocks
+from collector.formats.lines import byte_blocks, lines_of
 from shared.errors import Code, MalformedError
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
     from collector.formats.limits import Limits
     from shared.encoding import JsonObject
 
-_BETWEEN = "271828182845904"
-"""An integer of few enough digits that no reader has to look at it twice."""
+MARK = "271828182"
+"""What stands between two lines that are read at once; a block that holds these digits itself is read line by line."""
+_BETWEEN = f",{MARK},"
+_BETWEEN_LINES = f"{_BETWEEN}{{".encode()
+_LONGER_BY = len(_BETWEEN_LINES) - len(b"\n{")
 
 _HINT = "make the report again; each line must be one strict JSON object (RFC 8259)"
 
@@ -50,43 +53,54 @@ def mixed_lines(stream: BinaryIO, limits: Limits) -> Iterator[tuple[int, JsonObj
 def _read(
     stream: BinaryIO, limits: Limits, is_json: Callable[[str], bool | str]
 ) -> Iterator[tuple[int, JsonObject | str]]:
-    blocks = line_blocks(stream, limits)
-    for first, lines in blocks:
-        texts = list(filter(is_json, lines))
-        found = _at_once(texts, limits)
+    blocks = byte_blocks(stream, limits)
+    for first, count, block in blocks:
+        found = _all_at_once(block, count, limits)
+        if found is not None:
+            yield from enumerate(found, first)
+            continue
+        lines = lines_of(block, first)
+        found = _at_once(list(filter(is_json, lines)), limits)
         if found is None:
             yield from _one_by_one(first, lines, blocks, limits, is_json)
-        elif len(found) == len(lines):
-            yield from enumerate(found, first)
         else:
             objects = iter(found)
             yield from enumerate((next(objects) if is_json(text) else text for text in lines), first)
 
 
+def _all_at_once(block: bytes, lines: int, limits: Limits) -> list[JsonObject] | None:
+    """Read a block of lines as `_at_once` does where each begins an object; None where it may be another."""
+    joined = block.removesuffix(b"\n").replace(b"\n{", _BETWEEN_LINES)
+    is_each = len(joined) - len(block.removesuffix(b"\n")) == (lines - 1) * _LONGER_BY
+    return _items(joined, block, lines, limits) if is_each and block[:1] == b"{" else None
+
+
 def _at_once(texts: list[str], limits: Limits) -> list[JsonObject] | None:
     """Read some lines, each as a strict object, all as one array; None where these may be no objects.
 
-    Between two lines stands a number that no line holds, which is spelled in one way only. Where each second item of
-    the array is that number, as often as it was put in, each of them stands between two items of the array and none is
-    inside of one; so a line is one item, and neither a part of one nor several.
+    Between two lines stands a number whose digits no line holds. Where each second item of the array is that number, as
+    often as it was put in, each of them stands between two items of the array and none is inside of one; so a line is
+    one item, and neither a part of one nor several.
     """
-    between = len(texts) - 1
-    joined = f",\n{_BETWEEN},\n".join(texts)
-    if len(joined) > 2 * limits.max_item_chars or joined.count(_BETWEEN) > max(between, 0):
+    return _items(_BETWEEN.join(texts).encode(), "\n".join(texts).encode(), len(texts), limits)
+
+
+def _items(joined: bytes, lines: bytes, count: int, limits: Limits) -> list[JsonObject] | None:
+    if len(lines) > limits.max_item_chars or MARK.encode() in lines:
         return None
     read = strict_members(joined, limits.max_depth, is_array=True)
-    if not isinstance(read, list) or read[1::2] != [int(_BETWEEN)] * between:
+    if not isinstance(read, list) or read[1::2] != [int(MARK)] * (count - 1):
         return None
-    if set(map(type, read[1::2])) - {int}:  # a float that is equal may be spelled in other ways
+    if set(map(type, read[1::2])) - {int}:  # a float that is equal is spelled with other digits
         return None
     found: list[Any] = read[::2]
-    return found if set(map(type, found)) <= {dict} and len(found) == len(texts) else None
+    return found if set(map(type, found)) <= {dict} and len(found) == count else None
 
 
 def _one_by_one(
     first: int,
     lines: list[str],
-    blocks: Iterator[tuple[int, list[str]]],
+    blocks: Iterator[tuple[int, int, bytes]],
     limits: Limits,
     is_json: Callable[[str], bool | str],
 ) -> Iterator[tuple[int, JsonObject | str]]:

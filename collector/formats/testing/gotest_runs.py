@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shared.encoding import JsonObject
 
 _ENDS = {"pass": Outcome.PASSED, "bench": Outcome.PASSED, "fail": Outcome.FAILED, "skip": Outcome.SKIPPED}
+_PRINTS_OR_BEGINS = frozenset(("output", "run"))
 _HELD_TEXTS = 100
 _PASSED = Outcome.PASSED
 
@@ -79,29 +80,34 @@ class Runs:
     _texts: int = 0
 
     def others(self, events: Iterable[tuple[int, JsonObject | str]]) -> Iterator[tuple[int, JsonObject | str]]:
-        """Take the events of tests that are known in an open run, and yield all other with their numbers.
+        """Take the events of tests in packages that are known, and yield all other with their numbers.
 
         Those are the many, so no more is looked at than must be: a name that is found is a string of bearable length.
         """
-        opened, ends, most = self._open, _ENDS, TEXT_CHARS
+        opened, longest = self._open, self.limits.max_text_chars
         for numbered in events:
             event: Any = numbered[1]
             try:
                 run = opened[event["Package"]]
-                test = run.tests[event["Test"]]
+                name = event["Test"]
                 action = event["Action"]
-                if action != "output":
-                    self._end_test(test, ends[action])
-                    run.begun = True
-                    continue
-                output = event["Output"]
+                test = run.tests.get(name)
+                outcome = None if action in _PRINTS_OR_BEGINS else _ENDS[action]
             except (KeyError, TypeError):
                 yield numbered
                 continue
-            if not isinstance(output, str):
+            if outcome is not None and test is not None:
+                self._end_test(test, outcome)
+            elif action == "run" and type(name) is str and 0 < len(name) <= longest:
+                self._test(run, name).running += 1
+            elif action == "output" and test is not None and type(event.get("Output")) is str:
+                if test.text is not None or self._texts < _HELD_TEXTS:
+                    self._keep(test, event["Output"])
+                continue
+            else:
                 yield numbered
-            elif test.text is None or len(test.text) < most:
-                self._keep(test, output)
+                continue
+            run.begun = True
 
     def take(self, package: str, test: str, action: str) -> None:
         """Take one event that is no output; `test` is "" where it is about the package."""

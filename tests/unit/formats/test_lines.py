@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from collector.formats import Limits
 from collector.formats.lines import text_lines
-from collector.formats.ndjson import json_lines, mixed_lines
+from collector.formats.ndjson import MARK, json_lines, mixed_lines
 from shared.errors import Code, MalformedError
 
 SMALL = Limits(max_token_bytes=20, max_events=5)
@@ -90,12 +90,12 @@ def test_a_line_that_is_no_strict_object_is_refused_with_its_number(name: str) -
 
 
 # Lines are read many at a time with this number between them; the lines here try to be other lines together.
-BETWEEN = "271828182845904"
+BETWEEN = MARK
 TOGETHER = {
     "two objects on a line, one on two": [b"{},{}", b'{"a":[{}', b"{}]}"],
     "two objects on a line, a string on two": [b"{},{}", b'{"a":"}', b'{"}'],
     "the number itself on a line": [f"{{}},{BETWEEN},{{}}".encode(), b'{"a":[{}', b"{}]}"],
-    "a number that is equal on a line": [b"{},2.71828182845904e14,{}", b'{"a":[{}', b"{}]}"],
+    "a number that is equal on a line": [b"{},2.71828182e8,{}", b'{"a":[{}', b"{}]}"],
     "a number that is equal with a point": [f"{{}},{BETWEEN}.0,{{}}".encode(), b'{"a":[{}', b"{}]}"],
     "the number beside an object": [f"{{}},{BETWEEN}".encode(), b"{}"],
     "a bracket that is closed": [b"{}],[{}", b"{}"],
@@ -120,15 +120,16 @@ def test_lines_that_are_objects_only_together_are_none(name: str, around: int, c
         assert f"line {around + 1} " in refused.value.detail.replace(":", " ")
 
 
+@pytest.mark.parametrize("apart", [b"\n", b"\n\n", b"\r\n"])
 @pytest.mark.parametrize("chunk_bytes", [8, 65_536])
-def test_lines_that_hold_what_is_put_between_lines_are_read(chunk_bytes: int) -> None:
+def test_lines_that_hold_what_is_put_between_lines_are_read(chunk_bytes: int, apart: bytes) -> None:
     said: list[dict[str, object]] = [
         {"a": int(BETWEEN)},
         {"a": [BETWEEN, float(BETWEEN)]},
         {BETWEEN: f"}},{BETWEEN},{{"},
         {"a": "\n"},
     ]
-    data = b"\n\n".join(json.dumps(one).encode() for one in said)
+    data = apart.join(json.dumps(one).encode() for one in said)
     assert [found for _, found in objects(data, Limits(chunk_bytes=chunk_bytes))] == said
 
 
