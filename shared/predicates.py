@@ -12,47 +12,78 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from shared.acts import (
+    Enrolment,
+    GapClosed,
+    Keyring,
+    Limits,
+    Person,
+    Register,
+    Registered,
+    Release,
+    Revocation,
+    RoleKey,
+)
 from shared.encoding import MAX_INTEGER, JsonObject
 from shared.fields import Commit, Count, DigestText, Id, LongName, Name, Random, Spki, Timestamp, Wire
+from shared.predicatebase import Audience, Collector, Predicate, Role, StreamLink
 
-
-class Audience(Wire):
-    """For whom a statement is meant: one workspace of one receiver; receipts name the collector as well."""
-
-    receiver: Id
-    workspace: Id
-    collector: Id | None = None
-
-    def same_place(self, other: Audience) -> bool:
-        """Say whether both name the same workspace of the same receiver."""
-        return self.receiver == other.receiver and self.workspace == other.workspace
-
-
-class Role(StrEnum):
-    """Whose key may sign a type of statement."""
-
-    COLLECTOR = "collector"
-    ROOT = "root"
-    RECEIPT = "receipt"
-    CLAIM = "claim"
-    DECISION = "decision"
-    LOG = "log"
-
-
-class Predicate(Wire):
-    """What every predicate has; the time is named for the act in each of them."""
-
-    audience: Audience
-    key_id: DigestText
-    salt: Random
-    crit: tuple[str, ...] = Field(default=(), strict=False)
-
-    def to_wire(self) -> JsonObject:
-        """Give the fields as they stand on the wire; an empty `crit` is left out."""
-        fields = super().to_wire()
-        if not self.crit:
-            fields.pop("crit", None)
-        return fields
+__all__ = [
+    "ACCESS",
+    "CLAIMED",
+    "COLLECTED",
+    "ENROLMENT",
+    "ENROLMENT_REQUEST",
+    "GAP_CLOSED",
+    "HEARTBEAT",
+    "KEYRING",
+    "KEY_ROTATION",
+    "MISSING",
+    "RECEIPT",
+    "RELEASE",
+    "REVOCATION",
+    "TABLE",
+    "Access",
+    "Anchor",
+    "Audience",
+    "Basis",
+    "Claim",
+    "ClaimType",
+    "Claimed",
+    "Collected",
+    "Collector",
+    "Context",
+    "Disclosure",
+    "Ended",
+    "Enrolment",
+    "EnrolmentRequest",
+    "GapClosed",
+    "Heartbeat",
+    "KeyRotation",
+    "Keyring",
+    "Limits",
+    "Missing",
+    "Person",
+    "PostedClaim",
+    "Predicate",
+    "PredicateType",
+    "Receipt",
+    "ReceiptEntry",
+    "ReceiptSeen",
+    "Register",
+    "Registered",
+    "Release",
+    "Request",
+    "Revocation",
+    "Role",
+    "RoleKey",
+    "Source",
+    "SpoolNow",
+    "StreamLink",
+    "StreamMark",
+    "StreamNow",
+    "Token",
+]
 
 
 class ClaimType(StrEnum):
@@ -78,32 +109,6 @@ class Basis(StrEnum):
     MEASURED = "measured"
     CARRIED = "carried"
     DECLARED = "declared"
-
-
-class Collector(Wire):
-    """Which collector, which version of it, and the digest of the configuration that it runs with."""
-
-    id: Id
-    version: Name
-    config_digest: DigestText
-
-
-class StreamLink(Wire):
-    """One place in a collector's numbered, chained stream; `previous` is null at sequence 0 and nowhere else."""
-
-    id: Random
-    epoch: Random
-    sequence: Count
-    previous: DigestText | None
-
-    def to_wire(self) -> JsonObject:
-        """Give the fields; the null of the first place is written out."""
-        return {
-            "id": self.id,
-            "epoch": self.epoch,
-            "sequence": self.sequence,
-            "previous": self.previous,
-        }
 
 
 class Source(Wire):
@@ -319,88 +324,58 @@ class Receipt(Predicate):
         return super().to_wire() | {"streams": [mark.to_wire() for mark in self.streams]}
 
 
-class Register(Wire):
-    """A place in the workspace's chained list of acts: numbered from 1 without a hole, `previous` null at 1."""
+class KeyRotation(Predicate):
+    """`urn:carnet:key-rotation:v1`: a collector's new key, signed by the old one and by the new one, in this order.
 
-    number: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
-    previous: DigestText | None
+    Takes a place in the stream: below its sequence the old key signs, from the next one on the new key.
+    """
 
-    def to_wire(self) -> JsonObject:
-        """Give the fields; the null of the first number is written out."""
-        return {"number": self.number, "previous": self.previous}
-
-
-class Registered(Predicate):
-    """What statements have that take a place in the register."""
-
-    register_: Annotated[Register, Field(alias="register")]
+    collector: Collector
+    stream: StreamLink
+    public_key: Spki
+    new_key_id: DigestText
+    rotated_at: Timestamp
 
     def to_wire(self) -> JsonObject:
         """Give the fields as they stand on the wire."""
-        return super().to_wire() | {"register": self.register_.to_wire()}
+        return super().to_wire() | {"stream": self.stream.to_wire()}
 
 
-class RoleKey(Wire):
-    """A key of the receiver's, the one role it signs for, and from when until when it is good."""
+class Anchor(Wire):
+    """What was independently known, and from when: a pipeline run, a commit or a deployment."""
 
-    key_id: DigestText
-    public_key: Spki
-    role: Annotated[Role, Field(strict=False)]
-    valid_from: Timestamp
-    valid_until: Timestamp | None = None
+    kind: Literal["pipeline-run", "commit", "deployment"]
+    id: Name
+    at: Timestamp
 
 
-class Keyring(Registered):
-    """`urn:carnet:keyring:v1`: who signs what for this workspace; signed by its root key alone."""
+class Missing(Predicate):
+    """`urn:carnet:missing:v1`: evidence that was expected of something that is known, and never came in time."""
 
-    version: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
-    previous: DigestText | None
-    issued_at: Timestamp
-    keys: tuple[RoleKey, ...] = Field(strict=False)
-    revocations: tuple[DigestText, ...] = Field(default=(), strict=False)
-
-    def to_wire(self) -> JsonObject:
-        """Give the fields; the null of the first version is written out."""
-        return super().to_wire() | {"previous": self.previous}
-
-
-class Person(Wire):
-    """Who did an act, as the receiver recorded it: issuer and subject of the sign-in, its method, the role held."""
-
-    issuer: Name
-    subject: Name
-    method: Name
-    role: Name
-
-
-class Limits(Wire):
-    """What a collector may speak for: globs of repositories, services and environments; `*` is everything."""
-
-    repositories: tuple[Name, ...] = Field(default=("*",), strict=False)
-    services: tuple[Name, ...] = Field(default=("*",), strict=False)
-    environments: tuple[Name, ...] = Field(default=("*",), strict=False)
-
-
-class Enrolment(Registered):
-    """`urn:carnet:enrolment:v1`: a collector's key was taken in, by whom, and for what it may speak."""
-
-    collector_id: Id
-    name: Name
-    public_key: Spki
-    collector_key_id: DigestText
-    limits: Limits
-    by: Person
-    enrolled_at: Timestamp
+    expectation: Name
+    anchor: Anchor
+    repository: LongName | None = None
+    service: Name | None = None
+    environment: Name | None = None
+    type: Annotated[ClaimType, Field(strict=False)]
+    name: Name | None = None
+    due_at: Timestamp
+    found_at: Timestamp
 
 
 COLLECTED = "urn:carnet:collected:v1"
 HEARTBEAT = "urn:carnet:heartbeat:v1"
 ACCESS = "urn:carnet:access:v1"
 ENROLMENT_REQUEST = "urn:carnet:enrolment-request:v1"
+KEY_ROTATION = "urn:carnet:key-rotation:v1"
 CLAIMED = "urn:carnet:claimed:v1"
 RECEIPT = "urn:carnet:receipt:v1"
 KEYRING = "urn:carnet:keyring:v1"
 ENROLMENT = "urn:carnet:enrolment:v1"
+REVOCATION = "urn:carnet:revocation:v1"
+RELEASE = "urn:carnet:release:v1"
+GAP_CLOSED = "urn:carnet:gap-closed:v1"
+MISSING = "urn:carnet:missing:v1"
 
 
 @dataclass(frozen=True)
@@ -419,11 +394,16 @@ TABLE = {
     for row in (
         PredicateType(COLLECTED, Collected, Role.COLLECTOR, logged=True),
         PredicateType(HEARTBEAT, Heartbeat, Role.COLLECTOR),
+        PredicateType(KEY_ROTATION, KeyRotation, Role.COLLECTOR, logged=True),
         PredicateType(ACCESS, Access, Role.COLLECTOR),
         PredicateType(ENROLMENT_REQUEST, EnrolmentRequest, Role.COLLECTOR),
         PredicateType(CLAIMED, Claimed, Role.CLAIM, logged=True),
         PredicateType(RECEIPT, Receipt, Role.RECEIPT),
         PredicateType(KEYRING, Keyring, Role.ROOT, logged=True, registered=True),
         PredicateType(ENROLMENT, Enrolment, Role.DECISION, logged=True, registered=True),
+        PredicateType(REVOCATION, Revocation, Role.DECISION, logged=True, registered=True),
+        PredicateType(RELEASE, Release, Role.DECISION, logged=True, registered=True),
+        PredicateType(GAP_CLOSED, GapClosed, Role.DECISION, logged=True, registered=True),
+        PredicateType(MISSING, Missing, Role.DECISION, logged=True),
     )
 }

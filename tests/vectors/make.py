@@ -2,8 +2,9 @@
 
 Everything comes from fixed seeds, salts and times, so the files never change unless the contract does. A vector is one
 JSON object: `name`, a sentence `about`, the `envelope` as a string (its exact bytes), the public key `signedBy` to
-verify it under (SubjectPublicKeyInfo, base64), and `expect`: the predicate type of a good one, or the reason code with
-which a reader refuses it. Changing one is a change of the wire and needs a decision record.
+verify it under (SubjectPublicKeyInfo, base64; `alsoSignedBy` is that of a second signature), and `expect`: the
+predicate type of a good one, or the reason code with which a reader refuses it. Changing one is a change of the wire
+and needs a decision record.
 """
 
 import json
@@ -18,7 +19,7 @@ from shared.dsse import Envelope
 from shared.encoding import JsonObject, b64encode, canonical, digest_text, parse_payload
 from shared.errors import Code
 from shared.keys import Ed25519Signer
-from tests.helpers import build
+from tests.helpers import build, build_acts
 
 FOLDER = Path(__file__).resolve().parent / "statements"
 UNDERSTOOD, NOT_UNDERSTOOD = "", Code.NOT_UNDERSTOOD.value
@@ -34,6 +35,7 @@ class Vector:
     signed_by: bytes
     expect: str
     not_understood: tuple[str, ...] = ()
+    also_signed_by: bytes | None = None
 
     def to_json(self) -> bytes:
         """Write the vector as it is committed."""
@@ -43,6 +45,7 @@ class Vector:
             "expect": self.expect,
             "notUnderstood": list(self.not_understood),
             "signedBy": b64encode(self.signed_by),
+            **({} if self.also_signed_by is None else {"alsoSignedBy": b64encode(self.also_signed_by)}),
             "envelope": self.envelope.decode("ascii"),
         }
         return (json.dumps(fields, indent=2, ensure_ascii=True) + "\n").encode()
@@ -85,6 +88,23 @@ def _good() -> Iterator[tuple[str, str, Envelope, Ed25519Signer]]:
     )
     yield "claimed-corrected", "a deployment that corrects another one", corrected, build.claim_signer()
     yield "enrolment", "the record of an enrolment", build.enrolment_envelope(), build.decision_signer()
+    acts = {
+        "revocation": (predicates.REVOCATION, build_acts.revocation()),
+        "revocation-always": (
+            predicates.REVOCATION,
+            build_acts.revocation(what="collector", id=build.COLLECTOR_ID, since=None),
+        ),
+        "release": (predicates.RELEASE, build_acts.release()),
+        "gap-closed": (predicates.GAP_CLOSED, build_acts.gap_closed()),
+        "missing": (predicates.MISSING, build_acts.missing()),
+    }
+    for name, (uri, predicate) in acts.items():
+        yield (
+            name,
+            "an act of a workspace",
+            build.signed(uri, predicate, build.decision_signer()),
+            build.decision_signer(),
+        )
     receipt = build.receipt_for(
         run,
         statuses=[("accepted", None), ("held", "key_revoked"), ("refused", "unknown_key")],
@@ -258,6 +278,9 @@ def _vectors() -> Iterator[Vector]:
     for name, about, envelope, key in _good():
         kind = str(parse_payload(envelope.payload)["predicateType"])
         yield Vector(f"good-{name}", about, envelope.to_bytes(), key.public.spki, kind)
+    rotation, successor = build_acts.key_rotation_envelope().to_bytes(), build.signer(9).public.spki
+    about = "a new key, signed by the old one and by itself"
+    yield Vector("good-key-rotation", about, rotation, collector.spki, predicates.KEY_ROTATION, (), successor)
     yield from _open(collector.spki)
     for name, about, payload in (*_changed(), *_spelled()):
         data = _signed(payload).to_bytes()

@@ -14,7 +14,7 @@ from shared.errors import CarnetError, Code, MalformedError, UntrustedError
 from shared.keyring import TrustedKeyring, newer_keyring, open_keyring
 from shared.keys import Ed25519Signer, PublicKey
 from shared.predicates import Receipt, Role, RoleKey
-from tests.helpers import build
+from tests.helpers import build, build_acts
 from tests.helpers.build import AUDIENCE, NOW, OTHER_AUDIENCE, Row, signer
 
 ROOT = build.root_signer().public
@@ -159,6 +159,11 @@ def predicate_of(uri: str, key: Ed25519Signer) -> predicates.Predicate:
         predicates.ENROLMENT_REQUEST: build.enrolment_request(key),
         predicates.ENROLMENT: build.enrolment(key_id=key.public.key_id),
         predicates.CLAIMED: build.claimed(key.public.key_id),
+        predicates.KEY_ROTATION: build_acts.key_rotation(key),
+        predicates.REVOCATION: build_acts.revocation(key_id=key.public.key_id),
+        predicates.RELEASE: build_acts.release(key_id=key.public.key_id),
+        predicates.GAP_CLOSED: build_acts.gap_closed(key_id=key.public.key_id),
+        predicates.MISSING: build_acts.missing(key_id=key.public.key_id),
         predicates.RECEIPT: Receipt(
             audience=AUDIENCE,
             key_id=key.public.key_id,

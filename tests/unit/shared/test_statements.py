@@ -24,8 +24,8 @@ BAD = [pytest.param(vector, id=name) for name, vector in VECTORS.items() if name
 
 
 def read(vector: dict[str, Any]) -> statement.Statement:
-    key = key_from_spki(b64decode(vector["signedBy"]))
-    return statement.read(dsse.verify(dsse.parse(vector["envelope"].encode()), key))
+    keys = [key_from_spki(b64decode(vector[name])) for name in ("signedBy", "alsoSignedBy") if name in vector]
+    return statement.read(dsse.verify(dsse.parse(vector["envelope"].encode()), *keys))
 
 
 def refusal(vector: dict[str, Any]) -> CarnetError:
@@ -165,6 +165,15 @@ def test_a_receipt_names_every_entry_in_order(count: int) -> None:
     assert [entry.attestation_id for entry in receipt.entries] == [digest_text(e.id) for e in run]
 
 
+REGISTERED = {
+    predicates.KEYRING,
+    predicates.ENROLMENT,
+    predicates.REVOCATION,
+    predicates.RELEASE,
+    predicates.GAP_CLOSED,
+}
+
+
 def test_the_table_is_closed_and_says_who_signs() -> None:
     assert {uri: row.role for uri, row in TABLE.items()} == {
         predicates.COLLECTED: Role.COLLECTOR,
@@ -175,14 +184,20 @@ def test_the_table_is_closed_and_says_who_signs() -> None:
         predicates.RECEIPT: Role.RECEIPT,
         predicates.KEYRING: Role.ROOT,
         predicates.ENROLMENT: Role.DECISION,
+        predicates.KEY_ROTATION: Role.COLLECTOR,
+        predicates.REVOCATION: Role.DECISION,
+        predicates.RELEASE: Role.DECISION,
+        predicates.GAP_CLOSED: Role.DECISION,
+        predicates.MISSING: Role.DECISION,
     }
     assert {uri for uri, row in TABLE.items() if row.logged} == {
         predicates.COLLECTED,
         predicates.CLAIMED,
-        predicates.KEYRING,
-        predicates.ENROLMENT,
+        predicates.KEY_ROTATION,
+        predicates.MISSING,
+        *REGISTERED,
     }
-    assert {uri for uri, row in TABLE.items() if row.registered} == {predicates.KEYRING, predicates.ENROLMENT}
+    assert {uri for uri, row in TABLE.items() if row.registered} == REGISTERED
 
 
 def test_a_statement_cannot_be_changed_once_it_is_read() -> None:
