@@ -30,8 +30,25 @@ class Store(Protocol):
         """Give the oldest pending entries."""
         ...
 
-    def settle(self, settlement: Settlement, reasons: dict[int, str], beat: Beat, now: datetime) -> None:
-        """End entries as a receipt says, and remember it; `beat` went with the request that it answers."""
+    @property
+    def owes_introduction(self) -> bool:
+        """Say whether the receiver may not know every key that this collector signed with."""
+        ...
+
+    def introductions(self) -> Sequence[Sent]:
+        """Give every rotation of this collector's key, in their order."""
+        ...
+
+    def introduce_again(self) -> None:
+        """Remember that the receiver does not know a key."""
+        ...
+
+    def note_introduced(self) -> None:
+        """Take note that every rotation was receipted."""
+        ...
+
+    def settle(self, settlement: Settlement, reasons: dict[int, str], beat: Beat | None, now: datetime) -> None:
+        """End entries as a receipt says, and remember it; `beat` went with the request that it answers, if any."""
         ...
 
     def quarantine_damaged(self, sequence: int, now: datetime) -> None:
@@ -57,10 +74,10 @@ class Looked:
 
 @dataclass(frozen=True, slots=True)
 class CheckedHead:
-    """Looks at the head of the spool with the keys that this collector signs with."""
+    """Looks at the head of the spool with the keys that this collector ever signed with."""
 
     store: Store
-    own_keys: Sequence[PublicKey]
+    own_keys: Callable[[], Sequence[PublicKey]]
     utcnow: Callable[[], datetime]
     tell: Callable[..., None]
 
@@ -75,10 +92,23 @@ class CheckedHead:
                 await self._take_out(one)
         return Looked(good, len(found) - len(good))
 
+    async def introductions(self) -> list[Sent]:
+        """Give the rotations that are still what was signed; another is told about, and stays where it is."""
+        good: list[Sent] = []
+        for one in await asyncio.to_thread(self.store.introductions):
+            if self._still_good(one):
+                good.append(one)
+            else:
+                self.tell("rotation_damaged", sequence=one.sequence, id=digest_text(one.id))
+        return good
+
     def _still_good(self, one: Sent) -> bool:
+        known = {key.key_id: key for key in self.own_keys()}
         try:
-            verified = dsse.verify_any(dsse.parse(one.envelope), self.own_keys)
-        except CarnetError:
+            envelope = dsse.parse(one.envelope)
+            signers = [known[signature.key_id] for signature in envelope.signatures]
+            verified = dsse.verify(envelope, *signers)
+        except (CarnetError, KeyError):
             return False
         return verified.id == one.id
 

@@ -137,6 +137,32 @@ class ShipSection(_Section):
     stop_seconds: Seconds = Field(8, description="a request in flight may take this long when told to stop")
 
 
+class ObeySection(_Section):
+    """What is obeyed of what the receiver may ask; no request can name a path or change what leaves."""
+
+    rotate_key: bool = Field(default=True, description="a new key before a date")
+    rescan: bool = Field(default=True, description="a full scan of every root, soon")
+    resend: bool = Field(default=True, description="delivered entries once more")
+    heartbeat: bool = Field(default=True, description="another interval between heartbeats, within these bounds")
+    min_heartbeat_seconds: Seconds = 30
+    max_heartbeat_seconds: Seconds = 3_600
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_heartbeat_seconds > self.max_heartbeat_seconds:
+            msg = "min_heartbeat_seconds is above max_heartbeat_seconds"
+            raise ValueError(msg)
+        return self
+
+
+class KeysSection(_Section):
+    """When the key is turned over; by command at any time."""
+
+    rotate_after_days: Annotated[float, Field(gt=0, le=36_500)] | None = Field(
+        None, description="a new key in the last fifth of this time, at a time of its own; by command alone if not set"
+    )
+
+
 class HealthSection(_Section):
     """Where health can be asked: a Unix socket in the state directory, or an address."""
 
@@ -148,11 +174,16 @@ class Config(_Section):
 
     state_dir: Path
     key_file: Path | None = Field(None, description="the private key; key.pem in the state directory if not set")
+    key_passphrase_file: Path | None = Field(
+        None, description="what opens the private key; the systemd credential key-passphrase if not set and there"
+    )
     receiver: ReceiverSection
     roots: tuple[RootSection, ...] = Field(min_length=1)
     watch: WatchSection = WatchSection()
     spool: SpoolSection = SpoolSection()
     ship: ShipSection = ShipSection()
+    obey: ObeySection = ObeySection()
+    keys: KeysSection = KeysSection()
     health: HealthSection = HealthSection()
 
     @model_validator(mode="after")

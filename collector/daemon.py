@@ -19,27 +19,32 @@ from collector.client import Client
 from collector.clock import monotonic, utcnow
 from collector.instance import client_settings
 from collector.intake import Intake
+from collector.keys import due_at
 from collector.leaving import destination
 from collector.notify import ALIVE, READY, STOPPING, ServiceManager
+from collector.obeying import Obedience
 from collector.parsing import Bounds, Parser
-from collector.queueing import Queue
+from collector.queueing import OnRequest, Queue
 from collector.readiness import Candidates
 from collector.reporting import report
+from collector.rotating import told
 from collector.session import Session
 from collector.ship import Shipper, ShipSettings, Surroundings
 from collector.spool import SpoolBroken
 from collector.status import SOCKET_NAME, serve_status
 from collector.storing import Sealing
 from collector.watch import Watcher
-from shared.errors import TryLaterError
+from shared.errors import CarnetError, TryLaterError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from collector.instance import Instance
+    from collector.keys import Rotation
     from shared.encoding import JsonObject
 
 _PRUNE_SECONDS = 600.0
+_TURN_SECONDS = 600.0
 _STUCK_SECONDS = 1_800.0
 """Hashing the largest artifact takes minutes; an intake that began nothing for longer, beside the time that its parser
 may take for the largest report, hangs."""
@@ -55,6 +60,12 @@ class Daemon:
     watcher: Watcher
     stop: asyncio.Event
     wake: asyncio.Event
+    asked: OnRequest
+    rotate: Callable[[], Rotation]
+
+    def rotate_key(self) -> JsonObject:
+        """Put a new key in force, as somebody asked on the socket."""
+        return told(self.rotate())
 
     def report(self) -> JsonObject:
         """Give the status as it is now."""
@@ -64,6 +75,7 @@ class Daemon:
             self.intake.parser,
             self.shipper.shipped,
             waiting=len(self.intake.candidates),
+            passed_over=self.asked.passed_over,
             now=utcnow(),
             monotonic=monotonic(),
         )
@@ -78,7 +90,7 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
     intake = Intake(
         plans=instance.plans,
         spool=instance.spool,
-        sealing=Sealing(instance.identity, instance.signer, instance.epoch, utcnow, monotonic, secrets.token_bytes),
+        sealing=Sealing(instance.identity, instance.keys, instance.epoch, utcnow, monotonic, secrets.token_bytes),
         parser=parser,
         candidates=Candidates(
             settle_seconds=config.watch.settle_seconds, broken_after_seconds=config.watch.broken_after_seconds
@@ -94,23 +106,34 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
         rescan=intake.rescan,
         poll_seconds=config.watch.scan_seconds,
     )
+    rotator = instance.rotator(tell)
+    rotator.tidy()
+
+    def rotate() -> Rotation:
+        done = rotator.rotate()
+        _call_soon(loop, wake.set)
+        return done
+
+    asked = OnRequest(rescan=intake.rescan, rotate=lambda _before: _try_to_rotate(rotate, tell))
     async with Client(client_settings(config)) as client:
         queue = Queue(
             instance.spool,
             instance.identity,
-            instance.signer,
+            instance.keys,
             destination(config.receiver.url, instance.identity.audience),
             instance.epoch,
-            instance.key_made_at,
             secrets.token_bytes,
             tell,
+            Obedience(**config.obey.model_dump()),
+            asked,
+            rotator.introduced,
         )
-        session = Session(client, instance.signer, config.state_dir, instance.enrolled, queue)
+        session = Session(client, instance.keys, config.state_dir, instance.enrolled, queue)
         chance = random.SystemRandom()
         said = config.ship
         shipper = Shipper(
             collector_id=instance.identity.collector_id,
-            own_keys=(instance.signer.public,),
+            own_keys=lambda: instance.keys.now.own,
             settings=ShipSettings(
                 max_entries=said.max_entries,
                 max_batch_bytes=said.max_batch_bytes,
@@ -136,7 +159,17 @@ async def _assembled(instance: Instance, tell: Callable[..., None]) -> AsyncIter
             wake=wake,
         )
         with parser:
-            yield Daemon(instance, intake, shipper, watcher, stop, wake)
+            yield Daemon(instance, intake, shipper, watcher, stop, wake, asked, rotate)
+
+
+def _try_to_rotate(rotate: Callable[[], Rotation], tell: Callable[..., None]) -> None:
+    """Rotate; what fails is told, the old key signs on, and once overdue it is an alarm."""
+    try:
+        rotate()
+    except SpoolBroken:
+        raise
+    except CarnetError as error:
+        tell("key_not_rotated", detail=str(error))
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, act: Callable[[], None]) -> None:
@@ -151,7 +184,7 @@ async def run(instance: Instance, tell: Callable[..., None], manager: ServiceMan
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, daemon.stop.set)
         socket = instance.config.state_dir / SOCKET_NAME
-        async with serve_status(socket, instance.config.health.listen, daemon.report):
+        async with serve_status(socket, instance.config.health.listen, daemon.report, daemon.rotate_key):
             await asyncio.to_thread(daemon.watcher.start)
             tell("started", collector=instance.identity.collector_id, roots=list(instance.plans))
             try:
@@ -168,22 +201,24 @@ async def _work(daemon: Daemon, tell: Callable[..., None], manager: ServiceManag
     intake = _in_thread(lambda: daemon.intake.run(halt))
     shipping = asyncio.create_task(_never_die(daemon, tell))
     pruning = asyncio.create_task(_keep_pruned(daemon, tell))
+    turning = asyncio.create_task(_keep_key_young(daemon, tell))
     pinging = asyncio.create_task(_say_alive(daemon, manager))
     stopping = asyncio.create_task(daemon.stop.wait())
     working: set[asyncio.Future[Any]] = {intake, shipping}
     try:
-        await asyncio.wait({*working, pruning, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*working, pruning, turning, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         daemon.stop.set()
         halt.set()
         stopping.cancel()
         pruning.cancel()
+        turning.cancel()
         pinging.cancel()
         await asyncio.wait(working, timeout=daemon.instance.config.ship.stop_seconds)
         shipping.cancel()
         # Who is still reading a huge file is left behind: nothing of it is stored, and the next start reads it anew.
         intake.cancel()
-        results = await asyncio.gather(intake, shipping, pruning, pinging, return_exceptions=True)
+        results = await asyncio.gather(intake, shipping, pruning, turning, pinging, return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, asyncio.CancelledError):
             raise result
@@ -240,6 +275,18 @@ async def _say_alive(daemon: Daemon, manager: ServiceManager) -> None:
         await asyncio.sleep(manager.watchdog_seconds / 3)
 
 
+async def _keep_key_young(daemon: Daemon, tell: Callable[..., None]) -> None:
+    while True:
+        await asyncio.to_thread(_rotate_if_due, daemon, tell)
+        await asyncio.sleep(_TURN_SECONDS)
+
+
+def _rotate_if_due(daemon: Daemon, tell: Callable[..., None]) -> None:
+    after_days = daemon.instance.config.keys.rotate_after_days
+    if after_days is not None and utcnow() >= due_at(daemon.instance.keys.now, after_days):
+        _try_to_rotate(daemon.rotate, tell)
+
+
 async def _keep_pruned(daemon: Daemon, tell: Callable[..., None]) -> None:
     while True:
         await asyncio.sleep(_PRUNE_SECONDS)
@@ -284,6 +331,7 @@ async def once(instance: Instance, tell: Callable[..., None]) -> dict[str, Any]:
         taken = intake.done()
         if taken:
             intake.result()
+        await asyncio.to_thread(_rotate_if_due, daemon, tell)
         drained = await daemon.shipper.drain()
         await _prune(daemon, tell)
         waits = daemon.intake.taken.no_room is not None or bool(daemon.intake.taken.held_back)

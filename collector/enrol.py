@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from collector.client import Client
     from shared.dsse import Envelope
-    from shared.keys import Signer
+    from shared.keys import PublicKey, Signer
     from shared.predicates import Audience
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,500}", re.ASCII)
@@ -67,10 +67,19 @@ def pin(offered: Offered, fingerprint: str) -> tuple[TrustedKeyring, bytes]:
             "compare the fingerprint with whoever runs the receiver; nothing was sent",
         )
     root = key_from_spki(offered.root_spki)
-    first = offered.versions[0]
-    keyring = open_keyring(dsse.parse(first), root)
+    first, keyring = _first_under(root, offered.versions)
     keyring, newest = follow(keyring, offered.versions)
     return keyring, newest or first
+
+
+def _first_under(root: PublicKey, versions: tuple[bytes, ...]) -> tuple[bytes, TrustedKeyring]:
+    """Find the first keyring that the root signed: what came before it stood under another root."""
+    for raw in versions[:-1]:
+        try:
+            return raw, open_keyring(dsse.parse(raw), root)
+        except UntrustedError:
+            continue
+    return versions[-1], open_keyring(dsse.parse(versions[-1]), root)
 
 
 def enrolment_request(

@@ -7,32 +7,36 @@ files stay where they are.
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from collector import enrolment
+from collector import enrolment, keyfiles
 from collector.attest import Identity
 from collector.client import ClientSettings, check_url
 from collector.clock import utcnow
+from collector.keys import Keys
 from collector.plans import root_plans
+from collector.rotating import Rotator
 from collector.spool import Spool, SpoolSettings
 from shared.errors import ConfigError
-from shared.keyfile import load_key
+from shared.keyfile import load_key, read_passphrase
 from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from collector.capture import RootPlan
     from collector.config import Config
     from collector.trust import Enrolled
-    from shared.keys import Ed25519Signer
     from shared.redaction import Rules
 
 SPOOL_NAME = "spool.sqlite"
+CREDENTIAL = "key-passphrase"
+"""The name of the systemd credential with the key's passphrase (systemd.exec(5), LoadCredential)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,25 @@ class Instance:
     plans: Mapping[str, RootPlan]
     secrets: Rules
     identity: Identity
-    signer: Ed25519Signer
-    key_made_at: datetime
+    keys: Keys
+    passphrase: bytes | None = field(repr=False)
     enrolled: Enrolled
     spool: Spool
     epoch: str
+
+    def rotator(self, tell: Callable[..., None]) -> Rotator:
+        """Give what turns this collector's key over."""
+        return Rotator(
+            spool=self.spool,
+            identity=self.identity,
+            keys=self.keys,
+            key_path=self.config.key_path,
+            passphrase=self.passphrase,
+            epoch=self.epoch,
+            utcnow=utcnow,
+            random=secrets.token_bytes,
+            tell=tell,
+        )
 
 
 def client_settings(config: Config) -> ClientSettings:
@@ -77,12 +95,25 @@ def check(config: Config, secrets: Rules) -> dict[str, RootPlan]:
     return plans
 
 
+def find_passphrase(configured: Path | None, environment: Mapping[str, str]) -> bytes | None:
+    """Read what opens the private key: the named file, else the systemd credential; None where there is neither.
+
+    Never from an argument or from the environment, which others can read. Raises `ConfigError`.
+    """
+    if configured is not None:
+        return read_passphrase(configured)
+    credentials = environment.get("CREDENTIALS_DIRECTORY")
+    path = None if credentials is None else Path(credentials) / CREDENTIAL
+    return read_passphrase(path, credential=True) if path is not None and path.exists() else None
+
+
 @contextlib.contextmanager
 def open_instance(config: Config) -> Iterator[Instance]:
     """Open everything that a collector needs; raises `ConfigError` in words for whatever is missing or wrong."""
     secrets_known = secret_rules()
     plans = check(config, secrets_known)
-    signer = load_key(config.key_path)
+    passphrase = find_passphrase(config.key_passphrase_file, os.environ)
+    load_key(config.key_path, passphrase)  # for its faults; which key signs, the spool says below
     enrolled = enrolment.load(config.state_dir)
     if enrolled is None:
         raise ConfigError(
@@ -110,8 +141,8 @@ def open_instance(config: Config) -> Iterator[Instance]:
             plans=plans,
             secrets=secrets_known,
             identity=identity,
-            signer=signer,
-            key_made_at=datetime.fromtimestamp(config.key_path.stat().st_mtime, UTC),
+            keys=Keys(keyfiles.choose(config.key_path, passphrase, spool.rotations())),
+            passphrase=passphrase,
             enrolled=enrolled,
             spool=spool,
             epoch=secrets.token_hex(16),

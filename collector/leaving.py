@@ -20,6 +20,7 @@ class Kind(StrEnum):
     """What an envelope of this collector's says; the names are those of the predicate types."""
 
     COLLECTED = "collected"
+    KEY_ROTATION = "key-rotation"
     HEARTBEAT = "heartbeat"
     ACCESS = "access"
     ENROLMENT_REQUEST = "enrolment-request"
@@ -48,7 +49,7 @@ class Destination:
 class Leaving:
     """An envelope that is about to be sent: its attestation id and its bytes.
 
-    `place` is an entry's place in the spool and a heartbeat's number; other kinds have none.
+    `place` is an entry's or a rotation's place in the spool and a heartbeat's number; other kinds have none.
     """
 
     kind: Kind

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from collector.leaving import Reply
+from collector.leaving import Kind, Reply
+from collector.obeying import Obedience, beat_seconds, judge, to_do
 from collector.receipts import Beat, Sent
-from collector.spool import State
+from collector.spool import Said, State
 from shared import statement
 from shared.encoding import digest_text, sha256
 from shared.predicates import HEARTBEAT, Ended, Heartbeat, ReceiptSeen, SpoolNow, StreamNow
+from shared.requests import Obeyed
 from shared.statement import subject_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from collector.attest import Identity
+    from collector.keys import Keys
     from collector.leaving import Destination, Leaving
+    from collector.obeying import Asked, ToDo
     from collector.receipts import Settlement
     from collector.spool import EndedEntry, Spool
-    from shared.keys import Signer
+    from collector.spool import Told as SpoolTold
+    from shared.requests import Request
 
 _ENDED_LISTED = 100
+
+
+def _nothing(*_: object) -> None:
+    """Do nothing."""
+
+
+@dataclass(slots=True)
+class OnRequest:
+    """Who does what a receipt asks beyond the spool, and how many requests were passed over.
+
+    `rotate` takes the date before which a new key is wanted, and is called again until the new key signs.
+    """
+
+    rescan: Callable[[], None] = _nothing
+    rotate: Callable[[datetime | None], None] = _nothing
+    passed_over: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +57,37 @@ class Queue:
 
     spool: Spool
     identity: Identity
-    signer: Signer
+    keys: Keys
     to: Destination
     epoch: str
-    key_made_at: datetime
     random: Callable[[int], bytes]
     tell: Callable[..., None]
+    obedience: Obedience = field(default_factory=Obedience)
+    asked: OnRequest = field(default_factory=OnRequest)
+    introduced: Callable[[], None] = _nothing
     stream_id: str = field(init=False)
+    _introduce: threading.Event = field(init=False, default_factory=threading.Event)
 
     def __post_init__(self) -> None:
-        """Remember the stream's id."""
+        """Remember the stream's id; after a start the receiver is told of every rotation once more."""
         object.__setattr__(self, "stream_id", self.spool.head().stream_id)
+        self._introduce.set()
+
+    @property
+    def owes_introduction(self) -> bool:
+        """Say whether the receiver may not know every key that this collector signed with."""
+        return self._introduce.is_set() or bool(self.keys.now.older)
+
+    def introduce_again(self) -> None:
+        """The receiver said that it does not know a key: it is told of every rotation once more."""
+        self._introduce.set()
+
+    def introductions(self) -> Sequence[Sent]:
+        """Give every rotation of this collector's key, in their order; nothing is owed where there is none."""
+        found = self.spool.rotations()
+        if not found:
+            self._introduce.clear()
+        return [Sent(one.place, one.id, one.envelope, Kind.KEY_ROTATION) for one in found]
 
     def head(self, limit: int, max_bytes: int, skip: frozenset[int]) -> Sequence[Sent]:
         """Give the oldest pending entries."""
@@ -60,26 +102,47 @@ class Queue:
         """Write into the ledger that something which no receipt names was answered."""
         self.spool.note_answered(one)
 
-    def settle(self, settlement: Settlement, reasons: dict[int, str], beat: Beat, now: datetime) -> None:
-        """End entries as a receipt says, remember it, and send again what a restored receiver has lost."""
-        self.spool.settle(
+    def settle(self, settlement: Settlement, reasons: dict[int, str], beat: Beat | None, now: datetime) -> None:
+        """End entries as a receipt says, remember it, send again what a restored receiver has lost, and obey.
+
+        `beat` is the heartbeat that went with the request; a batch of rotations has none.
+        """
+        known = {one.request: one for one in self.spool.asked()}
+        asked = judge(settlement.requests, known, self.obedience, self.keys.now.signing.public.key_id, now)
+        told = self.spool.settle(
             receipt_id=settlement.receipt_id,
             receipt=settlement.receipt,
             received_at=settlement.received_at,
             delivered=settlement.delivered,
             quarantined=[(number, code, reasons.get(number, "")) for number, code in settlement.quarantined],
-            reply=Reply(self.to, (*settlement.told, beat.answered)),
+            reply=Reply(self.to, settlement.told if beat is None else (*settlement.told, beat.answered)),
             now=now,
+            said=Said(settlement.mark_of(self.stream_id), asked, beat_seconds(asked, known, self.obedience)),
         )
-        for mark in settlement.marks:
-            if mark.id != self.stream_id:
-                continue
-            here = -1 if mark.contiguous_to is None else mark.contiguous_to
-            before = self.spool.contiguous()
-            if here < before:
-                again = self.spool.requeue_from(here + 1)
-                self.tell("receiver_lost_entries", contiguous_to=here, was=before, entries_sent_again=again)
-            self.spool.set_contiguous(here)
+        self._tell_of(told, known)
+        self._act(to_do(told.asked, known, len(settlement.requests)))
+
+    def note_introduced(self) -> None:
+        """Every rotation was receipted just now: the keys before the last one end."""
+        self._introduce.clear()
+        self.introduced()
+
+    def _tell_of(self, told: SpoolTold, known: Mapping[Request, Asked]) -> None:
+        restored = told.restored
+        if restored is not None and restored.again is not None:
+            facts = {"contiguous_to": restored.mark, "was": restored.receipted, "pruned": restored.again.pruned}
+            self.tell("receiver_lost_entries", **facts, entries_sent_again=restored.again.entries)
+        for one in told.asked:
+            if one != known.get(one.request):
+                self.tell("receiver_asks", **one.request.to_wire(), outcome=one.outcome.value)
+
+    def _act(self, left: ToDo) -> None:
+        """Do what is asked beyond the spool; after a kill in between, the next receipt or start does it."""
+        if left.rescan:
+            self.asked.rescan()
+        if left.rotate:
+            self.asked.rotate(left.rotate_before)
+        self.asked.passed_over += left.passed_over
 
     def quarantine_damaged(self, sequence: int, now: datetime) -> None:
         """Take out an entry whose stored bytes no longer verify; its file is captured again if it is still there."""
@@ -90,7 +153,12 @@ class Queue:
         self.spool.note_answer(sequences, answer, now)
 
     def heartbeat(self, now: datetime) -> Beat:
-        """Make the next heartbeat, signed, in its one spelling; its number is used up once it leaves."""
+        """Make the next heartbeat, signed, in its one spelling; its number is used up once it leaves.
+
+        It has no place in the stream, so that it can be signed with a key that the receiver knows.
+        """
+        keys = self.keys.now
+        signer = keys.introduced
         stats = self.spool.stats(now)
         receipt = self.spool.last_receipt()
         quarantined, dropped, omitted = self._ended()
@@ -98,7 +166,7 @@ class Queue:
         number = self.spool.next_beat()
         said = Heartbeat(
             audience=self.identity.audience,
-            key_id=self.signer.public.key_id,
+            key_id=signer.public.key_id,
             salt=self.random(16).hex(),
             collector=self.identity.wire(),
             stream=StreamNow(
@@ -114,11 +182,16 @@ class Queue:
             quarantined=quarantined,
             dropped=dropped,
             ended_omitted=omitted,
-            key_age_seconds=max(0, int((now - self.key_made_at).total_seconds())),
+            obeyed=self._obeyed(),
+            key_age_seconds=max(0, int((now - keys.made_at).total_seconds())),
         )
-        subject = subject_sha256(sha256(self.signer.public.spki).hex())
-        signed = statement.sign(HEARTBEAT, (subject,), said, self.signer)
-        return Beat(number, signed.id, signed.to_bytes())
+        subject = subject_sha256(sha256(signer.public.spki).hex())
+        signed = statement.sign(HEARTBEAT, (subject,), said, signer)
+        return Beat(number, signed.id, signed.to_bytes(), self.spool.beat_seconds())
+
+    def _obeyed(self) -> tuple[Obeyed, ...] | None:
+        said = tuple(Obeyed(**one.request.model_dump(), outcome=one.outcome.value) for one in self.spool.asked())
+        return said or None
 
     def _ended(self) -> tuple[tuple[Ended, ...], tuple[Ended, ...], int]:
         quarantined, left_out = self.spool.ended(State.QUARANTINED, _ENDED_LISTED)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from shared.keyring import TrustedKeyring
-    from shared.predicates import ReceiptEntry, Request, StreamMark
+    from shared.predicates import ReceiptEntry, StreamMark
+    from shared.requests import Request
 
 _QUARANTINING = REFUSED_CODES - {Code.UNKNOWN_KEY}
 
@@ -33,20 +34,22 @@ class Sent:
     sequence: int
     id: bytes
     envelope: bytes
+    kind: Kind = Kind.COLLECTED
 
     @property
     def leaving(self) -> Leaving:
         """What the ledger says of it."""
-        return Leaving(Kind.COLLECTED, self.id, len(self.envelope), self.sequence)
+        return Leaving(self.kind, self.id, len(self.envelope), self.sequence)
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A signed heartbeat: its number, its attestation id, and its bytes."""
+    """A signed heartbeat: its number, its attestation id, its bytes, and how often the receiver asked for one."""
 
     number: int
     id: bytes
     envelope: bytes
+    every_seconds: float | None = None
 
     @property
     def leaving(self) -> Leaving:
@@ -76,6 +79,17 @@ class Settlement:
     marks: tuple[StreamMark, ...]
     requests: tuple[Request, ...]
     told: tuple[Told, ...]
+
+    def mark_of(self, stream_id: str) -> int | None:
+        """Give how far the receiver has a stream: -1 for nothing of it, None where the receipt does not tell.
+
+        A receipt names the streams of the entries that it lists, and the one for a heartbeat alone the heartbeat's: if
+        it does not, then the receiver has nothing of that stream.
+        """
+        for mark in self.marks:
+            if mark.id == stream_id:
+                return -1 if mark.contiguous_to is None else mark.contiguous_to
+        return None if self.told else -1
 
 
 def beat_receipt_id(beat: int) -> str:
@@ -126,7 +140,7 @@ def check_receipt(
         marks=receipt.streams,
         requests=receipt.requests,
         told=tuple(
-            Told(Kind.COLLECTED, mine.sequence, mine.id, Outcome(entry.status))
+            Told(mine.kind, mine.sequence, mine.id, Outcome(entry.status))
             for entry, mine in zip(receipt.entries, sent, strict=True)
         ),
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from collector.keys import overdue
 from collector.masking import masked
 from shared.encoding import digest_text, format_time
 from shared.errors import CarnetError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from collector.instance import Instance
+    from collector.obeying import Asked
     from collector.parsing import Parser
     from collector.ship import Shipped
     from collector.spool import Stats
@@ -28,18 +30,33 @@ _HELD_BACK_LISTED = 10
 
 
 def report(
-    instance: Instance, taken: Taken, parser: Parser, shipped: Shipped, *, waiting: int, now: datetime, monotonic: float
+    instance: Instance,
+    taken: Taken,
+    parser: Parser,
+    shipped: Shipped,
+    *,
+    waiting: int,
+    passed_over: int,
+    now: datetime,
+    monotonic: float,
 ) -> JsonObject:
-    """Give the status; `waiting` files have not settled yet, `monotonic` is the clock of the scans (seconds)."""
-    found = _who(instance)
+    """Give the status; `waiting` files have not settled yet, `monotonic` is the clock of the scans (seconds).
+
+    `passed_over` requests of the receiver were of no kind that is known here.
+    """
+    found = _who(instance, now)
     wrong = _wrong_with_intake(taken, monotonic, _SCANS_MISSED * instance.config.watch.scan_seconds + _LATE_SECONDS)
+    too_old = overdue(instance.keys.now, instance.config.keys.rotate_after_days, now)
+    if too_old is not None:
+        wrong.append(too_old)
     try:
         stats = instance.spool.stats(now)
         alarms = [f"{one.name}: {one.detail}" for one in instance.spool.alarms()]
+        asked = [_asked(one) for one in instance.spool.asked()]
     except CarnetError as error:
         wrong.append(f"the spool cannot be read: {error}")
     else:
-        found |= {"spool": _spool(stats), "alarms": [*alarms]}
+        found |= {"spool": _spool(stats), "alarms": [*alarms], "asked": {"now": [*asked], "passedOver": passed_over}}
         if shipped.last_error is not None:
             wrong.append(f"not delivered for {int(stats.oldest_pending_seconds)} s: {shipped.last_error}")
         wrong += alarms
@@ -68,10 +85,13 @@ def report(
     return found
 
 
-def _who(instance: Instance) -> JsonObject:
+def _who(instance: Instance, now: datetime) -> JsonObject:
+    keys = instance.keys.now
     return {
         "collectorId": instance.identity.collector_id,
-        "keyId": instance.signer.public.key_id,
+        "keyId": keys.signing.public.key_id,
+        "keyAgeSeconds": max(0, int((now - keys.made_at).total_seconds())),
+        "keyKnownToReceiver": not keys.older,
         "rootKey": instance.enrolled.keyring.root.key_id,
         "configDigest": digest_text(instance.identity.config_digest),
         "version": instance.identity.version,
@@ -91,6 +111,10 @@ def _spool(stats: Stats) -> JsonObject:
         "setAside": stats.set_aside,
         "nextSequence": stats.head.next_sequence,
     }
+
+
+def _asked(one: Asked) -> JsonObject:
+    return {**one.request.to_wire(), "outcome": one.outcome.value, "askedAt": format_time(one.asked_at)}
 
 
 def _wrong_with_intake(taken: Taken, now: float, late: float) -> list[str]:

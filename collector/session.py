@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.client import Answer, Client
+    from collector.keys import Keys
     from collector.queueing import Queue
     from collector.trust import Enrolled
     from shared.keyring import TrustedKeyring
@@ -40,7 +41,7 @@ class Session:
     """Posts with a good token, and keeps the enrolment file up to date; `queue` keeps the ledger."""
 
     client: Client
-    signer: Signer
+    keys: Keys
     state_dir: Path
     enrolled: Enrolled
     queue: Queue
@@ -87,7 +88,16 @@ class Session:
 
     async def _renew(self) -> str:
         self._token = None
-        about = (self.enrolled.collector_id, self.enrolled.audience, self.signer)
+        *older, newest = self.keys.now.asking
+        for signer in older:
+            try:
+                return await self._ask(signer)
+            except UntrustedError:
+                continue  # retired there already: its receipt for the rotation was lost
+        return await self._ask(newest)
+
+    async def _ask(self, signer: Signer) -> str:
+        about = (self.enrolled.collector_id, self.enrolled.audience, signer)
         request = access_request(*about, now=self.utcnow(), random=secrets.token_bytes)
         leaving = Leaving(Kind.ACCESS, request.id, len(request.to_bytes()))
         listed = partial(self._list, [leaving])

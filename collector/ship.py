@@ -20,13 +20,13 @@ from collector.checked import CheckedHead, Store
 from collector.exchange import Exchange, Patience, Post, StoppedError, Surroundings, asked_seconds, plainly
 from collector.receipts import beat_receipt_id
 from shared.errors import CarnetError, MalformedError, StateError, TryLaterError, UntrustedError
-from shared.wire import BATCH_PATH, HEARTBEAT_PATH, MAX_BATCH_BYTES, emit_batch
+from shared.wire import BATCH_PATH, HEARTBEAT_PATH, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, emit_batch
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from collector.receipts import Sent, Settlement
+    from collector.receipts import Beat, Sent, Settlement
     from shared.keys import PublicKey
 
 __all__ = ["Pause", "Post", "ShipSettings", "Shipped", "Shipper", "Store", "Surroundings"]
@@ -83,7 +83,7 @@ class Shipper:
     """Ships until it is told to stop; `wake` says that the spool has something new."""
 
     collector_id: str
-    own_keys: Sequence[PublicKey]
+    own_keys: Callable[[], Sequence[PublicKey]]
     settings: ShipSettings
     store: Store
     post: Post
@@ -98,6 +98,8 @@ class Shipper:
     _beat_answered: bool = field(init=False, default=False)
     _next_beat: float = field(init=False, default=float("-inf"))
     _next_refresh: float = field(init=False, default=float("-inf"))
+    _next_introduction: float = field(init=False, default=float("-inf"))
+    _asked_seconds: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         """Begin with full batches."""
@@ -134,12 +136,15 @@ class Shipper:
 
     async def _drain(self) -> bool:
         batches = 0
+        pause = await self._introduce()
+        if pause is not None and (pause.failed or not await self._rest(pause)):
+            return False
         while not self.stop.is_set():
             entries = await self._look()
             if not entries:
                 if not batches:
                     await self._beat()
-                return not self._pace.waiting
+                return not self._pace.waiting and not self.store.owes_introduction
             pause = await self._send(entries)
             batches += 1
             if pause.failed or self._pace.put_backs >= _PUT_BACK_IN_ONE_PASS or not await self._rest(pause):
@@ -153,6 +158,9 @@ class Shipper:
 
     async def step(self) -> Pause:
         """Do one thing, and give the pause before the next one."""
+        introduced = await self._introduce()
+        if introduced is not None:
+            return introduced
         # Each batch brings a heartbeat along, so that one goes alone only while it is not clear that batches get there.
         if self.shipped.reachable is not True or (self.shipped.last_error is not None and self._beat_is_due()):
             pause = await self._beat()
@@ -165,6 +173,8 @@ class Shipper:
             return await self._beat() or Pause()
         waiting = self._pace.next_due()
         due = self._next_beat if waiting is None else min(self._next_beat, waiting)
+        if self.store.owes_introduction:
+            due = min(due, self._next_introduction)
         return Pause(max(0.0, due - self.around.monotonic()), idle=True)
 
     def _beat_is_due(self) -> bool:
@@ -184,10 +194,57 @@ class Shipper:
                 self._pace = self._pace.forget_due(now)
                 return []
 
+    async def _introduce(self) -> Pause | None:
+        """Send the rotations of this collector's key where the receiver may not know them all, and nothing else.
+
+        They go before every heartbeat and entry that it could not verify otherwise. Gives the pause that they lead to,
+        None where the rest may go: what stands behind a rotation that was not taken stays in the spool.
+        """
+        if not self.store.owes_introduction or self.around.monotonic() < self._next_introduction:
+            return None
+        rotations, asked, taken = await self._head.introductions(), 0.0, True
+        for start in range(0, len(rotations), MAX_BATCH_ENTRIES):
+            piece = rotations[start : start + MAX_BATCH_ENTRIES]
+            try:
+                asked, all_taken = await self._introduce_piece(piece)
+                taken = taken and all_taken
+            except (MalformedError, StateError) as error:
+                # No reason to keep back what the older key signed.
+                self._failed(error, rotations=len(piece))
+                taken = False
+                break
+            except CarnetError as error:
+                return self._pause_after(error, rotations=len(piece))
+        if rotations and taken:
+            await asyncio.to_thread(self.store.note_introduced)
+        if self.store.owes_introduction:
+            self._next_introduction = self.around.monotonic() + self._interval()
+        return Pause(asked) if asked > 0 else None
+
+    async def _introduce_piece(self, rotations: Sequence[Sent]) -> tuple[float, bool]:
+        """Send a batch of rotations; gives how long to pause then, and whether all of them were taken."""
+        batch_id = self.around.new_batch_id()
+        body = emit_batch(self.collector_id, batch_id, [one.envelope for one in rotations], None)
+        patient = self.shipped.reachable is not False
+        answer = await self._exchange.send(BATCH_PATH, body, [one.leaving for one in rotations], patient=patient)
+        settlement, results = await self._exchange.believe(batch_id, rotations, answer.body)
+        reasons = {rotations[one.index].sequence: _plain(one.detail) for one in results if one.index < len(rotations)}
+        await asyncio.to_thread(self.store.settle, settlement, reasons, None, self.around.utcnow())
+        self._good(settlement.received_at)
+        taken = len(settlement.delivered) == len(rotations)
+        if not taken:
+            refused = [*settlement.waiting, *(sequence for sequence, _ in settlement.quarantined)]
+            self.around.tell(
+                "rotation_not_taken", sequences=refused, codes=[code for _, code in settlement.quarantined]
+            )
+            self.shipped.last_error = f"the receiver did not take the rotation at {refused[0]}"
+        await self._follow_keyring(settlement)
+        return answer.pause_seconds, taken
+
     async def _send(self, entries: list[Sent]) -> Pause:
         sequences = tuple(one.sequence for one in entries)
         batch_id = self.around.new_batch_id()
-        beat = await asyncio.to_thread(self.store.heartbeat, self.around.utcnow())
+        beat = await self._make_beat()
         body = emit_batch(self.collector_id, batch_id, [one.envelope for one in entries], beat.envelope)
         leaving = [*(one.leaving for one in entries), beat.leaving]
         try:
@@ -227,6 +284,7 @@ class Shipper:
         if settlement.waiting:
             self._pace = self._pace.put_back(settlement.waiting, self.around.monotonic())
             self.around.tell("key_unknown_to_receiver", entries=len(settlement.waiting))
+            self.store.introduce_again()
         for sequence, code in settlement.quarantined:
             self.around.tell("entry_quarantined", sequence=sequence, code=code)
         self.shipped.batches += 1
@@ -234,9 +292,14 @@ class Shipper:
         self.shipped.quarantined += len(quarantined)
         self._good(settlement.received_at)
 
+    async def _make_beat(self) -> Beat:
+        beat = await asyncio.to_thread(self.store.heartbeat, self.around.utcnow())
+        self._asked_seconds = beat.every_seconds
+        return beat
+
     async def _beat(self) -> Pause | None:
         """Send a heartbeat alone; gives the pause that it leads to, None where the entries may go."""
-        beat = await asyncio.to_thread(self.store.heartbeat, self.around.utcnow())
+        beat = await self._make_beat()
         body = b'{"collectorId":"%b","heartbeat":%b}' % (self.collector_id.encode("ascii"), beat.envelope)
         self._next_beat = self.around.monotonic() + self._beat_interval()
         try:
@@ -262,7 +325,7 @@ class Shipper:
         now = self.around.monotonic()
         if settlement.keyring_version <= self.around.keyring().content.version or now < self._next_refresh:
             return
-        self._next_refresh = now + self._beat_interval()
+        self._next_refresh = now + self._interval()
         try:
             await self._exchange.in_time(self.around.refresh_keyring())
         except CarnetError as error:
@@ -270,7 +333,7 @@ class Shipper:
 
     def _pause_after(self, error: CarnetError, **facts: object) -> Pause:
         self._failed(error, **facts)
-        interval = self._beat_interval()
+        interval = self._interval()
         if isinstance(error, UntrustedError | StateError):
             return Pause(interval, failed=True)
         asked = asked_seconds(error)
@@ -294,6 +357,11 @@ class Shipper:
         self.shipped.last_receipt_at = received_at
 
     def _beat_interval(self) -> float:
+        """Between two heartbeats, as the receiver asked for; how often an unreachable one is tried is ours to say."""
+        seconds = self._asked_seconds or self.settings.heartbeat_seconds
+        return seconds * self.around.uniform(0.8, 1.2)
+
+    def _interval(self) -> float:
         return self.settings.heartbeat_seconds * self.around.uniform(0.8, 1.2)
 
     async def _rest(self, pause: Pause) -> bool:

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from collector.attest import Identity
     from collector.capture import Captured
+    from collector.keys import Keys
     from collector.readiness import Key
     from collector.spool import Put, Spool
     from shared.dsse import Envelope
-    from shared.keys import Signer
     from shared.predicates import StreamLink
     from shared.redaction import Rules
 
@@ -35,7 +35,7 @@ class Sealing:
     """Who signs, and what a signature needs besides the observation."""
 
     identity: Identity
-    signer: Signer
+    keys: Keys
     epoch: str
     utcnow: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -101,7 +101,7 @@ def _candidate(sealing: Sealing, one: Captured) -> Candidate:
             link,
             observed_at=sealing.utcnow(),
             salt=sealing.random(16),
-            signer=sealing.signer,
+            signer=sealing.keys.now.signing,
         )
 
     return Candidate(observation_id(sealing.identity.collector_id, one.seen), one.file, sealed, one.aside)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared import dsse
-from shared.keyring import TrustedKeyring, newer_keyring, open_keyring
+from shared.keyring import TrustedKeyring, newer_keyring, version_of
 from shared.predicates import Audience
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def follow(held: TrustedKeyring, versions: Sequence[bytes]) -> tuple[TrustedKeyr
     newest: bytes | None = None
     for raw in versions:
         envelope = dsse.parse(raw)
-        if open_keyring(envelope, held.root, held.audience).content.version <= held.content.version:
+        if version_of(envelope) <= held.content.version:
             continue
         held, newest = newer_keyring(held, envelope), raw
     return held, newest

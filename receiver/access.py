@@ -1,4 +1,4 @@
-"""Tokens: issue, list and revoke them, recognise them, and give a collector one for an hour for its key's signature."""
+"""Tokens: issue and list them, recognise them, and give a collector one for an hour for its key's signature."""
 
 from __future__ import annotations
 
@@ -186,26 +186,6 @@ def listed(
     rows = store.read(lambda tx: tokens.page(tx, workspace_id, limit + 1, before))
     last = rows[limit - 1] if len(rows) > limit else None
     return tuple(rows[:limit]), None if last is None else write_cursor(micros(last.created_at), last.token_id)
-
-
-def revoke(
-    store: Store, workspace_id: str, token_id: str, reason: str, by: str, now: datetime, origin: str | None = None
-) -> TokenRow:
-    """Revoke a token from now on; one that is revoked already stays as it is, with its first time and reason.
-
-    `by` is the id of the token that asks, or "operator". Raises `StateError` (`not_found`) for what is not a token of
-    this workspace.
-    """
-
-    def act(tx: Tx) -> TokenRow:
-        row = tokens.get(tx, workspace_id, token_id)
-        if row.revoked_at is not None:
-            return row
-        tokens.revoke(tx, workspace_id, token_id, reason, now)
-        audit.add(tx, workspace_id, Act(now, by, "token.revoke", {"token": token_id, "reason": reason}, origin))
-        return tokens.get(tx, workspace_id, token_id)
-
-    return store.write(act)
 
 
 def _find(tx: Tx, token_id: str) -> tuple[TokenRow | None, bool]:

@@ -12,13 +12,16 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TextIO
 
 from structlog.typing import FilteringBoundLogger
 
 from receiver import clock, keys_at_hand
-from receiver.config import ReceiverConfig
+from receiver.config import ExpectationConfig, ReceiverConfig
+from receiver.core.expectations import After, Expectation
+from receiver.core.presence import NOTED_EVERY
 from receiver.examining import Examiners
 from receiver.keys_at_hand import RoleSigners
 from receiver.store import workspaces
@@ -33,6 +36,7 @@ from receiver.web.metrics import Metrics
 from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits
 from receiver.web.recognised import Recognised
+from receiver.web.rounds import Rounds
 from receiver.web.routes import Route
 from receiver.web.server import Server
 from receiver.web.settings import WebSettings
@@ -80,6 +84,8 @@ class Plan:
     database_password_file: Path | None = None
     shared_limits: SharedLimits | None = None
     refusals_seconds: float = 60.0
+    rounds_seconds: float = NOTED_EVERY.total_seconds()
+    expectations: tuple[Expectation, ...] = ()
 
 
 def plan_for(config: ReceiverConfig) -> Plan:
@@ -100,11 +106,25 @@ def plan_for(config: ReceiverConfig) -> Plan:
         WebSettings(**{name: getattr(config, name) for name in names}),
         config.database_password_file,
         shared,
+        expectations=tuple(_expected(one) for one in config.expectations),
+    )
+
+
+def _expected(one: ExpectationConfig) -> Expectation:
+    return Expectation(
+        one.name,
+        one.types,
+        After(one.after),
+        timedelta(minutes=one.within_minutes),
+        one.repositories,
+        one.services,
+        one.environments,
+        one.workspace,
     )
 
 
 class Signers:
-    """The role keys of every workspace, unsealed once and kept in memory."""
+    """The role keys of every workspace, unsealed once for each version of its keyring and kept in memory."""
 
     def __init__(self, master: bytes) -> None:
         """Take the key that unseals them."""
@@ -114,7 +134,8 @@ class Signers:
     def of(self, store: Store, workspace_id: str) -> RoleSigners:
         """Give the signers of a workspace; raises `ConfigError` or `StateError` where they cannot be had."""
         found = self._known.get(workspace_id)
-        if found is None:
+        version = store.read(lambda tx: workspaces.get(tx, workspace_id)).keyring_version
+        if found is None or found.keyring_version != version:
             found = self._known[workspace_id] = keys_at_hand.load(store, self._master, workspace_id)
         return found
 
@@ -163,6 +184,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
     examiners = Examiners(_examiner_count(), lambda: journal.warning("examiner_lost"))
     desk: Desk[Store] | None = None
     keeper: Keeper | None = None
+    rounds: Rounds | None = None
     limits: RateLimits | None = None
     servers: list[Server] = []
     handler = LibraryLog(journal)
@@ -212,10 +234,14 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             await server.start()
         keeper = Keeper(refusals, desk, journal, plan.refusals_seconds)
         keeper.start()
+        rounds = Rounds(desk, signers.of, plan.expectations, metrics, journal, plan.rounds_seconds)
+        rounds.start()
         yield Running(_url(plan.address, listener, tls), probes_url)
     finally:
         for server in reversed(servers):
             await server.stop()
+        if rounds is not None:
+            await rounds.stop()
         if keeper is not None:
             await keeper.stop()
         if limits is not None:

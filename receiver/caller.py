@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from receiver.core.covering import EVERYTHING, outside
 from receiver.core.tokens import Kind, Scope
 from shared.errors import Code, UntrustedError
-from shared.predicates import Limits
+from shared.predicates import Audience, Limits, Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +50,21 @@ class Caller:
                 f"this token belongs to the collector {self.collector_id}, not to {collector_id}",
                 "each collector signs and sends for itself",
             )
+
+
+By: TypeAlias = Caller | Person
+"""Who does an act: a token of scope admin, or a person that the receiver has signed in."""
+OPERATOR = "operator"
+
+
+def person(by: By, audience: Audience) -> Person:
+    """Name who does an act as a statement records it; raises `UntrustedError` for a token without the scope admin."""
+    if isinstance(by, Person):
+        return by
+    by.require(Scope.ADMIN)
+    return Person(issuer=audience.receiver, subject=by.token_id, method="token", role="admin")
+
+
+def operator(audience: Audience) -> Person:
+    """Name whoever runs the receiver's own commands."""
+    return Person(issuer=audience.receiver, subject=OPERATOR, method="command", role="admin")

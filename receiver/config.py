@@ -10,12 +10,13 @@ import ipaddress
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.errors import ConfigError
+from shared.predicates import ClaimType
 from shared.wire import MAX_BATCH_BYTES, MAX_BODY_BYTES
 
 ENVIRONMENT_PREFIX = "CARNET_RECEIVER_"
@@ -25,6 +26,25 @@ _STORAGES = ("redis", "rediss", "valkey", "valkeys")
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Many = Annotated[int, Field(ge=1, le=1_000_000)]
+Glob = Annotated[str, Field(min_length=1, max_length=300)]
+
+
+class ExpectationConfig(BaseModel):
+    """One `[[expectations]]`: evidence of these types comes within a time after whatever the globs cover."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: Annotated[str, Field(min_length=1, max_length=200, description="what it is called in findings")]
+    types: Annotated[tuple[ClaimType, ...], Field(min_length=1, description="the types that are expected")]
+    after: Annotated[
+        Literal["pipeline-run", "commit", "deployment"],
+        Field(description="of what: a run that ended, the first run of a commit, a deployment that went well"),
+    ]
+    within_minutes: Annotated[int, Field(ge=1, le=44_640, description="how long it may take")]
+    repositories: Annotated[tuple[Glob, ...], Field(min_length=1, description="globs; `*` is everything")] = ("*",)
+    services: Annotated[tuple[Glob, ...], Field(min_length=1, description="globs; `*` is everything")] = ("*",)
+    environments: Annotated[tuple[Glob, ...], Field(min_length=1, description="globs; `*` is everything")] = ("*",)
+    workspace: Annotated[str | None, Field(description="the one workspace it is for; unset: all of them")] = None
 
 
 class ReceiverConfig(BaseModel):
@@ -74,6 +94,17 @@ class ReceiverConfig(BaseModel):
     ] = 0.1
     worker_threads: Annotated[int, Field(ge=1, le=64, description="threads that read; one more stores")] = 3
     max_waiting_requests: Annotated[Many, Field(description="requests that wait for one of them")] = 64
+    expectations: Annotated[
+        tuple[ExpectationConfig, ...], Field(max_length=1000, description="evidence that must come")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _expectations_have_names_of_their_own(self) -> Self:
+        names = [one.name for one in self.expectations]
+        if len(set(names)) != len(names):
+            msg = "expectations: two have the same name"
+            raise ValueError(msg)
+        return self
 
     @model_validator(mode="after")
     def _transport_is_safe(self) -> Self:

@@ -6,7 +6,8 @@ one snapshot. What a collector's key may be comes from the signed enrolments, no
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from functools import partial
 
 from receiver.core.admit import Examined, KeyState, KnownKey, Refusal, Sender, examine
@@ -23,8 +24,11 @@ from receiver.core.fsck import (
     check_stream,
     differences,
 )
-from receiver.core.placing import Place, StreamState, Verdict
+from receiver.core.fsck_keys import Turned, check_keys, follow
+from receiver.core.fsck_revocations import Acts, Ended, check_acts, signed_acts, standing
+from receiver.core.placing import Place, Spot, Status, StreamState, Verdict
 from receiver.core.posted import BUILDERS
+from receiver.core.revocation import What
 from receiver.store import (
     attestations,
     audit,
@@ -36,7 +40,10 @@ from receiver.store import (
     receipts,
     records,
     register,
+    revocations,
+    rotations,
     streams,
+    tokens,
     workspaces,
 )
 from receiver.store.attestations import FromCollector, New
@@ -44,11 +51,12 @@ from receiver.store.collectors import Collector, CollectorStatus
 from receiver.store.engine import Store, Tx
 from receiver.store.parts import Parts
 from receiver.store.records import RecordRow
+from receiver.store.rotations import RotationRow
 from shared.encoding import b64decode, digest_text, parse_digest
 from shared.errors import CarnetError
-from shared.keyring import TrustedKeyring
+from shared.keyring import TrustedKeyring, first_root
 from shared.keys import PublicKey, key_from_spki
-from shared.predicates import Claimed, Enrolment, Limits
+from shared.predicates import KEYRING, Claimed, Enrolment, Limits, Registered
 
 PAGE = 500
 
@@ -71,6 +79,7 @@ class _Walk:
         self._id = workspace_id
         self._findings: list[Finding] = []
         self._enrolments: dict[str, Enrolment] = {}
+        self._acts: list[Registered] = []
         self._senders: dict[str, Sender] = {}
         self._states: dict[bytes, StreamState] = {}
         self._keyring: TrustedKeyring | None = None
@@ -79,6 +88,7 @@ class _Walk:
         for name, step in (
             ("register", self._register),
             ("collectors", self._collectors),
+            ("revocations", self._revocations),
             ("streams", self._streams),
             ("attestations", self._attestations),
             ("records", self._records),
@@ -102,14 +112,20 @@ class _Walk:
 
     def _register(self) -> None:
         workspace = workspaces.get(self._tx, self._id)
-        walk = RegisterWalk(PublicKey(workspace.root_key), workspace.audience)
+        root = PublicKey(workspace.root_key)
+        keyrings = (row.parts.envelope() for row in register.rows(self._tx, self._id, KEYRING))
+        walk = RegisterWalk(first_root(keyrings, root), workspace.audience)
         for row in register.rows(self._tx, self._id):
             read, problems = walk.check(row.number, row.type, row.id, row.parts.envelope())
             self._add(f"register {row.number}", problems)
             if read is not None and isinstance(read.predicate, Enrolment):
                 self._enrolments[read.predicate.collector_id] = read.predicate
+            elif read is not None and isinstance(read.predicate, Registered):
+                self._acts.append(read.predicate)
         if walk.keyring is None:
             self._add("register", ["no keyring opens under the root key"])
+        elif walk.keyring.root != root:
+            self._add("workspace", ["its keyrings come out at another root key"])
         elif walk.keyring.content.version != workspace.keyring_version:
             self._add("workspace", [f"its keyring is said to be version {workspace.keyring_version}"])
         self._keyring = walk.keyring
@@ -126,21 +142,74 @@ class _Walk:
         workspace = workspaces.get(self._tx, self._id)
         audiences = workspaces.accepted_audiences(self._tx, workspace)
         keys = collectors.keys(self._tx, self._id)
+        turned = rotations.rows(self._tx, self._id)
         for row in collectors.every(self._tx, self._id):
             signed = self._enrolments.get(row.collector_id)
-            own = [one.key for one in keys if one.collector_id == row.collector_id]
-            self._add(f"collector {row.collector_id}", _collector_problems(row, own, signed))
             known: dict[str, KnownKey] = {}
             if signed is not None:
                 key = key_from_spki(b64decode(signed.public_key))
                 known[key.key_id] = KnownKey(key, KeyState.ACTIVE)
-            self._senders[row.collector_id] = Sender(row.collector_id, known, audiences, Limits())
+            sender = Sender(row.collector_id, known, audiences, Limits())
+            followed = follow(sender, [_turned(one) for one in turned if one.collector_id == row.collector_id])
+            self._senders[row.collector_id] = followed.sender
+            problems = _collector_problems(row, signed)
+            if signed is not None:
+                own = [(one.key, one.introduced_by) for one in keys if one.collector_id == row.collector_id]
+                problems += check_keys(followed, own)
+            self._add(f"collector {row.collector_id}", problems)
+            for rotation_id, found in followed.problems.items():
+                self._add(f"rotation {digest_text(rotation_id)}", found)
+
+    def _revocations(self) -> None:
+        signed = signed_acts(self._acts)
+        for number, problem in check_acts(signed, self._stored_acts()):
+            self._add(f"register {number}", [problem])
+        states = {one.key.public.key_id: one.key.state for one in collectors.keys(self._tx, self._id)}
+        for number, ended in standing(signed).items():
+            lively = [key_id for key_id in sorted(ended.keys) if states.get(key_id) is not KeyState.REVOKED]
+            self._add(f"register {number}", [f"the key {key_id} that it ends is not revoked" for key_id in lively])
+            if not self._has_ended(ended):
+                self._add(f"register {number}", [f"the {ended.what} {ended.id} that it ends is not revoked"])
+
+    def _has_ended(self, ended: Ended) -> bool:
+        if ended.what == What.COLLECTOR:
+            return collectors.get(self._tx, self._id, ended.id).status is CollectorStatus.REVOKED
+        return ended.what != What.TOKEN or tokens.get(self._tx, self._id, ended.id).revoked_at is not None
+
+    def _stored_acts(self) -> Acts:
+        ended = {
+            row.number: Ended(
+                row.what,
+                row.subject,
+                row.kind,
+                row.since,
+                row.revoked_at,
+                frozenset(one.key_id for one in revocations.keys_of(self._tx, self._id, row.number)),
+            )
+            for row in revocations.every(self._tx, self._id)
+        }
+        released: dict[int, tuple[frozenset[bytes], datetime]] = {}
+        for named, number, at in revocations.every_release(self._tx, self._id):
+            released[number] = (released.get(number, (frozenset[bytes](), at))[0] | {named}, at)
+        back = {number: (row, at) for row, number, at in revocations.every_taking_back(self._tx, self._id)}
+        return Acts(ended, released, back)
 
     def _streams(self) -> None:
         self._states = streams.all_states(self._tx, self._id)
         for stream_id, state in self._states.items():
             problems = check_stream(state, streams.all_places(self._tx, self._id, stream_id))
             self._add(f"stream {stream_id.hex()}", problems)
+        self._rotations()
+
+    def _rotations(self) -> None:
+        turned = rotations.rows(self._tx, self._id)
+        places = streams.known_places(self._tx, self._id, [(row.stream_id, row.sequence) for row in turned])
+        for row in turned:
+            spot = (row.stream_id, row.sequence)
+            problems = _place_problems(row.id, row.collector_id, spot, self._states, places)
+            if row.collector_id not in self._senders:
+                problems.append("its collector is not registered")
+            self._add(f"rotation {digest_text(row.id)}", problems)
 
     def _attestations(self) -> None:
         seen, after = 0, 0
@@ -153,8 +222,8 @@ class _Walk:
                 origin = one.row.origin
                 if isinstance(origin, FromCollector):
                     problems = self._attestation(one, origin, firsts.get(origin.observation_id))
-                    state, place = self._states.get(origin.stream_id), places.get((origin.stream_id, origin.sequence))
-                    problems += _place_problems(one, origin, state, place)
+                    spot = (origin.stream_id, origin.sequence)
+                    problems += _place_problems(one.row.id, origin.collector_id, spot, self._states, places)
                 else:
                     problems = self._claimed(one)
                 self._add(f"attestation {digest_text(one.row.id)}", problems)
@@ -242,6 +311,8 @@ class _Walk:
             id_: Receipted(status, code, received_at)
             for id_, status, code, received_at in attestations.receipted(self._tx, self._id)
         }
+        for one in rotations.rows(self._tx, self._id):
+            stored[one.id] = Receipted(one.status, one.code, one.received_at)
         uncovered = set(stored)
         for row in receipts.rows(self._tx, self._id):
             where = f"receipt {row.batch_id} of {row.collector_id}"
@@ -262,7 +333,7 @@ class _Walk:
         self._add("audit", check_audit(self._id, rows))
 
 
-def _collector_problems(row: Collector, keys: list[KnownKey], signed: Enrolment | None) -> list[str]:
+def _collector_problems(row: Collector, signed: Enrolment | None) -> list[str]:
     if signed is None:
         return [] if row.status is CollectorStatus.PENDING else ["no signed enrolment takes it in"]
     problems = []
@@ -270,14 +341,11 @@ def _collector_problems(row: Collector, keys: list[KnownKey], signed: Enrolment 
         problems.append("its name, limits or time of enrolment are not what was signed")
     if row.enrolment != signed.register_.number:
         problems.append("it names another number of the register than its enrolment has")
-    problems += [
-        f"its key {key.public.key_id} was never enrolled"
-        for key in keys
-        if key.public.key_id != signed.collector_key_id
-    ]
-    if not keys:
-        problems.append("its key is gone")
     return problems
+
+
+def _turned(row: RotationRow) -> Turned:
+    return Turned(row.id, row.stream_id, row.sequence, row.status is Status.ACCEPTED, row.envelope)
 
 
 def _not_awaited(row: RecordRow) -> bool:
@@ -296,13 +364,21 @@ def _beside(stored: New, signed: New) -> list[str]:
     return [f"its {name} are not what was signed" for name, (here, there) in rows.items() if here != there]
 
 
-def _place_problems(one: New, origin: FromCollector, state: StreamState | None, place: Place | None) -> list[str]:
-    if state is None or state.collector_id != origin.collector_id:
+def _place_problems(
+    stored_id: bytes,
+    collector_id: str,
+    spot: Spot,
+    states: Mapping[bytes, StreamState],
+    places: Mapping[Spot, Place],
+) -> list[str]:
+    """Compare the place that something stored names with what stands there."""
+    state, place = states.get(spot[0]), places.get(spot)
+    if state is None or state.collector_id != collector_id:
         return ["its stream is not its collector's"]
     if place is None:
         return ["its place in the stream is empty"]
-    if place.id == one.row.id:
+    if place.id == stored_id:
         return [] if place.stored else ["its place says that it was refused"]
-    if state.forked_from is None or state.forked_from > origin.sequence:
+    if state.forked_from is None or state.forked_from > spot[1]:
         return ["another one stands at its place, and no fork is marked"]
     return []

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from receiver.caller import Caller
-from receiver.core.admit import Examine, Judged, Sender, examine_all
-from receiver.core.beats import Beat, answer_body, check_beat, examine_beat, split_body
-from receiver.core.placing import Desk, StreamState, Verdict
+from receiver.core.admit import Examine, Judged, Sender, examine_all, registered_key
+from receiver.core.beats import Beat, answer_body, check_active, check_beat, examine_beat, split_body
+from receiver.core.hearing import hear
+from receiver.core.placing import Desk, Status, StreamState, Verdict
 from receiver.core.receipts import (
     SALT_BYTES,
     Heading,
@@ -26,19 +27,21 @@ from receiver.core.receipts import (
     results_of,
     sign_receipt,
 )
+from receiver.core.rotation import Rotation, examine_batch
 from receiver.core.tokens import Scope
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
-from receiver.store import audit, intake, receipts, streams, workspaces
+from receiver.store import audit, collectors, intake, receipts, requests, streams, workspaces
 from receiver.store.engine import Store, Tx
 from receiver.store.parts import parts_of
 from receiver.store.receipts import ReceiptRow
+from receiver.store.stream_events import refused_beat
 from receiver.store.streams import HeartbeatRow
 from receiver.store.workspaces import Workspace
 from shared import wire
 from shared.dsse import Envelope
 from shared.encoding import JsonObject, digest_text, sha256
-from shared.errors import CarnetError, Code, MalformedError
+from shared.errors import CarnetError, Code, MalformedError, StateError
 from shared.predicates import Receipt
 from shared.wire import Batch
 
@@ -54,7 +57,7 @@ class IngestAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A batch whose entries were examined against what was registered when it came."""
+    """A batch whose entries were examined against what was registered when it came: `sender`."""
 
     batch: Batch
     sender: Sender
@@ -136,32 +139,42 @@ def take_heartbeat(
     caller.require_collector(collector_id)
     workspace_id = caller.workspace_id
 
-    def act(tx: Tx) -> Envelope:
+    def act(tx: Tx) -> Envelope | StateError:
         workspace = workspaces.get(tx, workspace_id)
         beat = examine_beat(envelope, intake.sender(tx, workspace, collector_id))
         known = intake.known(tx, workspace_id, (), (beat.stream_id,))
         last = streams.heartbeat(tx, workspace_id, beat.stream_id)
         state = known.streams.get(beat.stream_id)
-        check_beat(beat, collector_id, None if state is None else state.collector_id, _number(last))
+        try:
+            check_beat(beat, collector_id, None if state is None else state.collector_id, _number(last))
+        except StateError as error:
+            # Given, not raised: what was noted of it must stay.
+            refused_beat(tx, workspace_id, beat.stream_id, collector_id, beat.number, now)
+            return error
         shown = state or StreamState(collector_id)
         heading = _heading(workspace, collector_id, f"beat-{beat.number}", sha256(envelope), now, random)
-        _, receipt = sign_receipt(heading, (), {beat.stream_id: shown}, signers.receipt)
+        asked = requests.carry(tx, workspace_id, collector_id, {beat.stream_id: shown}, now)
+        _, receipt = sign_receipt(heading, (), {beat.stream_id: shown}, signers.receipt, asked)
         if state is None:
             streams.save(tx, workspace_id, {}, {beat.stream_id: shown}, now)
-        _keep_beat(tx, workspace_id, beat, collector_id, receipt.id, now, first=last is None)
+        _keep_beat(tx, workspace_id, beat, last, receipt.id, now)
         return receipt
 
-    return answer_body(store.write(act).to_bytes())
+    answer = store.write(act)
+    if isinstance(answer, StateError):
+        raise answer
+    return answer_body(answer.to_bytes())
 
 
 def _look(batch: Batch, sender: Sender, examine: Examine) -> Looked:
+    judged, introduced = examine_batch(batch.entries, sender, examine)
     beat: Beat | CarnetError | None = None
     if batch.heartbeat is not None:
         try:
-            beat = examine_beat(batch.heartbeat, sender)
+            beat = examine_beat(batch.heartbeat, introduced)
         except CarnetError as error:
             beat = error
-    return Looked(batch, sender, examine(batch.entries, sender), beat)
+    return Looked(batch, sender, judged, beat)
 
 
 def _settle(
@@ -176,10 +189,11 @@ def _settle(
     workspace_id, batch = workspace.workspace_id, looked.batch
     beat = looked.beat if isinstance(looked.beat, Beat) else None
     known = intake.known(tx, workspace_id, looked.entries, () if beat is None else (beat.stream_id,))
-    outcome = Desk(batch.collector_id, known).judge(looked.entries)
+    outcome = Desk(looked.sender, known).judge(looked.entries)
     touched = intake.store(tx, workspace_id, known, outcome, now)
     heading = _heading(workspace, batch.collector_id, batch.batch_id, batch.digest, now, random)
-    receipt, signed = sign_receipt(heading, outcome.verdicts, touched, signers.receipt)
+    asked = requests.carry(tx, workspace_id, batch.collector_id, {**known.streams, **touched}, now)
+    receipt, signed = sign_receipt(heading, outcome.verdicts, touched, signers.receipt, asked)
     row = ReceiptRow(
         batch.collector_id,
         batch.batch_id,
@@ -190,10 +204,13 @@ def _settle(
         now,
     )
     receipts.add(tx, workspace_id, row)
+    for turned in (_turned(verdict) for verdict in outcome.verdicts):
+        if turned is not None:
+            audit.add(tx, workspace_id, Act(now, batch.collector_id, "collector.rotate", turned))
     ignored = looked.beat if isinstance(looked.beat, CarnetError) else None
     if beat is not None:
         opened = {**known.streams, **touched}
-        ignored = _try_beat(tx, workspace_id, beat, batch.collector_id, opened, signed.id, now)
+        ignored = _try_beat(tx, workspace_id, beat, replace(looked.sender, keys=outcome.keys), opened, signed.id, now)
     return row, receipt, _told(batch, outcome.verdicts, signed.id, ignored)
 
 
@@ -201,39 +218,41 @@ def _try_beat(
     tx: Tx,
     workspace_id: str,
     beat: Beat,
-    collector_id: str,
+    sender: Sender,
     known: Mapping[bytes, StreamState],
     receipt_id: bytes,
     now: datetime,
 ) -> CarnetError | None:
-    """Keep the heartbeat of a batch; one that cannot be kept is told about in the audit trail, and hurts nothing."""
+    """Keep the heartbeat of a batch, by the keys as the batch left them.
+
+    One that cannot be kept is told about in the audit trail, and hurts nothing.
+    """
+    collector_id = sender.collector_id
     state = known.get(beat.stream_id)
     last = streams.heartbeat(tx, workspace_id, beat.stream_id)
     try:
+        check_active(registered_key(beat.envelope, sender))
         check_beat(beat, collector_id, None if state is None else state.collector_id, _number(last))
     except CarnetError as error:
+        if isinstance(error, StateError):
+            refused_beat(tx, workspace_id, beat.stream_id, collector_id, beat.number, now)
         return error
     if state is None:
         streams.save(tx, workspace_id, {}, {beat.stream_id: StreamState(collector_id)}, now)
-    _keep_beat(tx, workspace_id, beat, collector_id, receipt_id, now, first=last is None)
+    _keep_beat(tx, workspace_id, beat, last, receipt_id, now)
     return None
 
 
 def _keep_beat(
-    tx: Tx,
-    workspace_id: str,
-    beat: Beat,
-    collector_id: str,
-    receipt_id: bytes,
-    now: datetime,
-    *,
-    first: bool,
+    tx: Tx, workspace_id: str, beat: Beat, last: HeartbeatRow | None, receipt_id: bytes, now: datetime
 ) -> None:
-    parts = parts_of(beat.envelope)
-    row = HeartbeatRow(
-        beat.stream_id, collector_id, beat.number, now, receipt_id, beat.content.closed, beat.envelope.id, parts
-    )
-    streams.save_heartbeat(tx, workspace_id, row, first=first)
+    collector_id = beat.content.collector.id
+    before = None if last is None else last.heard
+    lag = collectors.lag(tx, workspace_id, collector_id)
+    heard = hear(beat.content, before, now, lag)
+    row = HeartbeatRow(beat.stream_id, collector_id, heard, receipt_id, beat.envelope.id, parts_of(beat.envelope))
+    streams.save_heartbeat(tx, workspace_id, row, first=last is None)
+    requests.note_answers(tx, workspace_id, collector_id, beat.content, now)
 
 
 def _number(last: HeartbeatRow | None) -> int | None:
@@ -268,6 +287,22 @@ def _answer(row: ReceiptRow, receipt: Receipt) -> IngestAnswer:
     results = results_of(receipt, row.notes)
     body = wire.emit_answer(row.batch_id, results, row.parts.envelope().to_bytes())
     return IngestAnswer(refused_count(results), body, Counter(one.status for one in results))
+
+
+def _turned(verdict: Verdict) -> JsonObject | None:
+    """Give what the audit trail is told of a rotation that was stored."""
+    entry = verdict.entry
+    if not isinstance(entry, Rotation) or verdict.status not in (Status.ACCEPTED, Status.HELD):
+        return None
+    detail: JsonObject = {
+        "rotation": digest_text(entry.id),
+        "oldKeyId": entry.envelope.key_id,
+        "newKeyId": entry.new_key.key_id,
+        "stream": entry.stream_id.hex(),
+        "sequence": entry.sequence,
+        "status": verdict.status.value,
+    }
+    return detail if verdict.code is None else {**detail, "code": verdict.code.value}
 
 
 def _told(batch: Batch, verdicts: tuple[Verdict, ...], receipt_id: bytes, ignored: CarnetError | None) -> JsonObject:

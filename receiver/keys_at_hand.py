@@ -24,6 +24,8 @@ class RoleSigners:
     receipt: Signer
     decision: Signer
     claim: Signer
+    keyring_version: int
+    """Of the keyring that was the newest when they were read."""
 
 
 def load(store: Store, master: bytes, workspace_id: str) -> RoleSigners:
@@ -46,5 +48,10 @@ def load(store: Store, master: bytes, workspace_id: str) -> RoleSigners:
         return made
 
     return RoleSigners(
-        workspace_id, workspace.audience, signer(Role.RECEIPT), signer(Role.DECISION), signer(Role.CLAIM)
+        workspace_id,
+        workspace.audience,
+        signer(Role.RECEIPT),
+        signer(Role.DECISION),
+        signer(Role.CLAIM),
+        workspace.keyring_version,
     )

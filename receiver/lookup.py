@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Generic, TypeAlias, TypeVar
 
@@ -11,7 +11,7 @@ from receiver.core.placing import StreamState
 from receiver.core.posting import Record
 from receiver.store import attestations as attestation_rows
 from receiver.store import collectors as collector_rows
-from receiver.store import contradictions, register, views, workspaces
+from receiver.store import contradictions, register, rotations, standing, views, workspaces
 from receiver.store import records as record_rows
 from receiver.store import streams as stream_rows
 from receiver.store.collectors import Collector, CollectorKey
@@ -97,10 +97,10 @@ def attestations(
     limit = min(max(limit, 1), MAX_LIMIT)
 
     def act(tx: Tx) -> Page[AttestationView]:
-        rows = attestation_rows.page(tx, workspace_id, filters, limit + 1, before)
+        found = standing.page(tx, workspace_id, filters, limit + 1, before)
         return Page(
-            views.of_attestations(tx, workspace_id, rows[:limit]),
-            write_cursor(rows[limit - 1].n) if len(rows) > limit else None,
+            views.of_stood(tx, workspace_id, found[:limit]),
+            write_cursor(found[limit - 1].row.n) if len(found) > limit else None,
         )
 
     return store.read(act)
@@ -111,17 +111,23 @@ def attestation(store: Store, workspace_id: str, attestation_id: bytes) -> Attes
 
     def act(tx: Tx) -> AttestationView:
         row, parts = attestation_rows.get(tx, workspace_id, attestation_id)
-        against = contradictions.of(tx, workspace_id, [row.n]).get(row.n, ())
+        (view,) = views.of_attestations(tx, workspace_id, [row])
         predicate = parse_payload(parts.payload).get("predicate")
-        return AttestationView(row, tuple(against), predicate if isinstance(predicate, dict) else {})
+        return replace(view, predicate=predicate if isinstance(predicate, dict) else {})
 
     return store.read(act)
 
 
 def envelope(store: Store, workspace_id: str, attestation_id: bytes) -> bytes:
-    """Give the exact bytes that were received; raises `StateError` (`not_found`)."""
-    _, parts = store.read(lambda tx: attestation_rows.get(tx, workspace_id, attestation_id))
-    return parts.envelope().to_bytes()
+    """Give the exact bytes that were received, of a key rotation too; raises `StateError` (`not_found`)."""
+
+    def act(tx: Tx) -> bytes:
+        turned = rotations.find(tx, workspace_id, attestation_id)
+        if turned is not None:
+            return turned.envelope.to_bytes()
+        return attestation_rows.get(tx, workspace_id, attestation_id)[1].envelope().to_bytes()
+
+    return store.read(act)
 
 
 def records(

@@ -9,16 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from receiver.core.sealing import NONCE_BYTES, seal
+from receiver.core import keyrings
 from receiver.core.trail import Act
 from receiver.store import audit, register, workspaces
 from receiver.store.engine import Store, Tx
-from receiver.store.workspaces import RoleKeyRow
-from shared import statement
-from shared.encoding import b64encode, base32_id, parse_digest, sha256
-from shared.keys import SEED_BYTES, Ed25519Signer, Signer
-from shared.predicates import KEYRING, Audience, Keyring, Role, RoleKey
-from shared.statement import subject_sha256
+from shared.encoding import base32_id
+from shared.keys import Signer
+from shared.predicates import KEYRING, Audience, Role
 
 ID_BYTES = 16
 SALT_BYTES = 16
@@ -51,34 +48,14 @@ def create(
             workspaces.add_instance(tx, receiver_id, now)
         workspace_id = base32_id("ws_", random(ID_BYTES))
         workspaces.add(tx, workspace_id, name, root.public.raw, now)
-        keys = tuple(_role_key(tx, workspace_id, role, master, now, random) for role in ROLES)
+        keys = tuple(workspaces.make_role_key(tx, workspace_id, role, master, now, random) for role in ROLES)
         place = register.next_place(tx, workspace_id)
-        keyring = Keyring(
-            audience=Audience(receiver=receiver_id, workspace=workspace_id),
-            key_id=root.public.key_id,
-            salt=random(SALT_BYTES).hex(),
-            register_=place,
-            version=1,
-            previous=None,
-            issued_at=now,
-            keys=keys,
-        )
-        subject = subject_sha256(sha256(root.public.spki).hex())
-        envelope = statement.sign(KEYRING, (subject,), keyring, root)
+        audience = Audience(receiver=receiver_id, workspace=workspace_id)
+        envelope = keyrings.first(keyrings.Next(audience, keys, (), place, random(SALT_BYTES), now, [root]))
         register.add(tx, workspace_id, place.number, KEYRING, envelope, now)
-        workspaces.set_keyring_version(tx, workspace_id, keyring.version)
+        workspaces.set_keyring_version(tx, workspace_id, keyrings.FIRST)
         detail = {"name": name, "rootKeyId": root.public.key_id}
         audit.add(tx, workspace_id, Act(now, "operator", "workspace.create", detail))
         return SetUp(receiver_id, workspace_id, root.public.key_id)
 
     return store.write(act)
-
-
-def _role_key(
-    tx: Tx, workspace_id: str, role: Role, master: bytes, now: datetime, random: Callable[[int], bytes]
-) -> RoleKey:
-    seed = random(SEED_BYTES)
-    public = Ed25519Signer(seed).public
-    row = RoleKeyRow(parse_digest(public.key_id), role, public.raw, seal(master, seed, random(NONCE_BYTES)), now)
-    workspaces.add_role_key(tx, workspace_id, row)
-    return RoleKey(key_id=public.key_id, public_key=b64encode(public.spki), role=role, valid_from=now)

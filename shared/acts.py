@@ -47,13 +47,17 @@ class RoleKey(Wire):
 
 
 class Keyring(Registered):
-    """`urn:carnet:keyring:v1`: who signs what for this workspace; signed by its root key alone."""
+    """`urn:carnet:keyring:v1`: who signs what for this workspace; signed by its root key alone.
+
+    One that brings a new root names both in `roots`, the old one first, and is signed by both in this order.
+    """
 
     version: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     previous: DigestText | None
     issued_at: Timestamp
     keys: tuple[RoleKey, ...] = Field(strict=False)
     revocations: tuple[DigestText, ...] = Field(default=(), strict=False)
+    roots: tuple[Spki, Spki] | None = Field(default=None, strict=False)
 
     def to_wire(self) -> JsonObject:
         """Give the fields; the null of the first version is written out."""

@@ -1,4 +1,6 @@
-"""Private key files: PKCS#8 PEM (RFC 5958, RFC 8410), mode 0600; the one place in `shared` that touches a disk.
+"""Private key files: PKCS#8 PEM (RFC 5958, RFC 8410), in the clear or under a passphrase, mode 0600.
+
+The one place in `shared` that touches a disk.
 
 Invariants: a file that others may read is refused; an existing file is never overwritten; the directory is synced, so a
 key that was reported as made is there after a power cut.
@@ -13,6 +15,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from shared import keycipher
 from shared.encoding import b64decode, b64encode
 from shared.errors import ConfigError, MalformedError
 from shared.keys import SEED_BYTES, Ed25519Signer
@@ -21,18 +24,39 @@ _PKCS8_PREFIX = bytes.fromhex("302e020100300506032b657004220420")
 _PEM = re.compile(
     rb"\s*-----BEGIN PRIVATE KEY-----\s([A-Za-z0-9+/=\s]*)\s-----END PRIVATE KEY-----\s*",
 )
-_ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 _MAX_FILE_BYTES = 1 << 20
+_MAX_PASSPHRASE_BYTES = 1_000
+_OTHERS, _WORLD = 0o077, 0o037
 _NEW_KEY = "make one with carnet-collector keygen"
 
 
-def write_key(path: Path, seed: bytes) -> Ed25519Signer:
-    """Write a new private key from 32 random bytes; raises `ConfigError` if the file exists or cannot be written."""
+def write_key(path: Path, seed: bytes, passphrase: bytes | None = None) -> Ed25519Signer:
+    """Write a new private key from 32 random bytes, encrypted where a passphrase is given.
+
+    Raises `ConfigError` if the file exists or cannot be written.
+    """
     signer = Ed25519Signer(seed)
-    body = b64encode(_PKCS8_PREFIX + seed)
-    text = f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n"
-    write_secret(path, text.encode("ascii"))
+    if passphrase is None:
+        body = b64encode(_PKCS8_PREFIX + seed)
+        content = f"-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n".encode("ascii")
+    else:
+        content = keycipher.encrypt(seed, passphrase)
+    write_secret(path, content)
     return signer
+
+
+def read_passphrase(path: Path, *, credential: bool = False) -> bytes:
+    """Read a passphrase from a file: its first line, without the end of it; raises `ConfigError`.
+
+    A systemd credential may be readable for its group: there that is the mask of an access list of one user.
+    """
+    content = read_secret(path, "give the file with the passphrase of the key", _WORLD if credential else _OTHERS)
+    passphrase = content.split(b"\n", 1)[0].rstrip(b"\r")
+    if not passphrase or len(passphrase) > _MAX_PASSPHRASE_BYTES:
+        raise ConfigError(
+            f"{path} holds no passphrase", f"its first line is the passphrase: 1 to {_MAX_PASSPHRASE_BYTES} bytes"
+        )
+    return passphrase
 
 
 def write_secret(path: Path, content: bytes) -> None:
@@ -64,13 +88,13 @@ def write_secret(path: Path, content: bytes) -> None:
         raise ConfigError(f"{path} cannot be written: {_why(error)}", "make room and try again") from None
 
 
-def read_secret(path: Path, hint: str) -> bytes:
+def read_secret(path: Path, hint: str, refused_mode: int = _OTHERS) -> bytes:
     """Read a file that only its owner may read; raises `ConfigError` where it is missing, loose or too large."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             # Before it is wrapped: a directory opens, and only refuses to become a file.
-            _check_private(path, os.fstat(descriptor), hint)
+            _check_private(path, os.fstat(descriptor), hint, refused_mode)
             content = b""
             while len(content) <= _MAX_FILE_BYTES and (more := os.read(descriptor, _MAX_FILE_BYTES + 1)):
                 content += more
@@ -83,10 +107,10 @@ def read_secret(path: Path, hint: str) -> bytes:
     return content
 
 
-def _check_private(path: Path, found: os.stat_result, hint: str) -> None:
+def _check_private(path: Path, found: os.stat_result, hint: str, refused_mode: int) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ConfigError(f"{path} is not a regular file", hint)
-    if stat.S_IMODE(found.st_mode) & 0o077:
+    if stat.S_IMODE(found.st_mode) & refused_mode:
         raise ConfigError(
             f"{path} can be read by others (mode {stat.S_IMODE(found.st_mode):04o})",
             f"chmod 600 {path}",
@@ -104,18 +128,32 @@ def _why(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or "this is no path"
 
 
-def load_key(path: Path) -> Ed25519Signer:
-    """Load a private key; raises `ConfigError` where it is missing, loose, or no Ed25519 key in PKCS#8 PEM."""
+def load_key(path: Path, passphrase: bytes | None = None) -> Ed25519Signer:
+    """Load a private key; raises `ConfigError` where it is missing, loose, or no Ed25519 key in PKCS#8 PEM.
+
+    The passphrase is asked for only where the file is encrypted.
+    """
     content = read_secret(path, _NEW_KEY)
-    if _ENCRYPTED in content:
-        raise ConfigError(
-            f"{path} is encrypted, and this version reads no passphrase",
-            "write it in the clear with openssl pkey, mode 0600, or " + _NEW_KEY,
-        )
+    if keycipher.ENCRYPTED_MARK in content:
+        return Ed25519Signer(_decrypted(path, content, passphrase))
     der = _pem_body(content)
     if not der.startswith(_PKCS8_PREFIX) or len(der) != len(_PKCS8_PREFIX) + SEED_BYTES:
         raise ConfigError(f"{path} is not an unencrypted Ed25519 key in PKCS#8 PEM", _NEW_KEY)
     return Ed25519Signer(der[len(_PKCS8_PREFIX) :])
+
+
+def _decrypted(path: Path, content: bytes, passphrase: bytes | None) -> bytes:
+    if passphrase is None:
+        raise ConfigError(
+            f"{path} is encrypted, and no passphrase was given",
+            "name the file with it as key_passphrase_file, or load it as a systemd credential",
+        )
+    try:
+        return keycipher.decrypt(content, passphrase)
+    except keycipher.WrongPassphraseError:
+        raise ConfigError(
+            f"{path} does not open with this passphrase, or is no Ed25519 key", "give the passphrase it was made with"
+        ) from None
 
 
 def _pem_body(content: bytes) -> bytes:

@@ -27,6 +27,7 @@ from shared.acts import (
 from shared.encoding import MAX_INTEGER, JsonObject
 from shared.fields import Commit, Count, DigestText, Id, LongName, Name, Random, Spki, Timestamp, Wire
 from shared.predicatebase import Audience, Collector, Predicate, Role, StreamLink
+from shared.requests import Obeyed, Request
 
 __all__ = [
     "ACCESS",
@@ -259,6 +260,7 @@ class Heartbeat(Predicate):
     dropped: tuple[Ended, ...] = Field(default=(), strict=False)
     ended_omitted: Count = 0
     key_age_seconds: Count
+    obeyed: Annotated[tuple[Obeyed, ...] | None, Field(strict=False)] = None
     closed: bool = False
 
 
@@ -298,15 +300,6 @@ class StreamMark(Wire):
     def to_wire(self) -> JsonObject:
         """Give the fields; a null is written out."""
         return {"id": self.id, "contiguousTo": self.contiguous_to, "head": self.head}
-
-
-class Request(Wire):
-    """Something that the receiver asks of a collector; obeyed as far as the collector's configuration allows."""
-
-    kind: Literal["rotate-key", "rescan", "resend", "heartbeat"]
-    before: Timestamp | None = None
-    since_sequence: Annotated[Count | None, Field(alias="from")] = None
-    seconds: Count | None = None
 
 
 class Receipt(Predicate):

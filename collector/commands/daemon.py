@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collector import daemon as wiring
-from collector import enrolment
+from collector import enrolment, keyfiles
 from collector.clock import utcnow
 from collector.config import load_config
-from collector.instance import SPOOL_NAME, check, open_instance
+from collector.instance import SPOOL_NAME, check, find_passphrase, open_instance
+from collector.keys import overdue
 from collector.logs import json_teller
 from collector.masking import masked
 from collector.notify import ServiceManager
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 DEFAULT_CONFIG = Path("/etc/carnet-collector/collector.toml")
 _TRY_LATER = 75
+_DAY_SECONDS = 86_400
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -114,8 +116,19 @@ def _at_rest(config: Config) -> dict[str, Any]:
     report["rootKey"] = enrolled.keyring.root.key_id
     path = config.state_dir / SPOOL_NAME
     if path.exists():
+        now = utcnow()
         with SpoolReader.open_for_reading(path) as reader:
-            stats = reader.stats(utcnow())
+            stats, rotations = reader.stats(now), reader.rotations()
+        try:
+            keys = keyfiles.choose(config.key_path, find_passphrase(config.key_passphrase_file, os.environ), rotations)
+        except CarnetError as error:
+            wrong.append(str(error))
+        else:
+            report["keyId"] = keys.signing.public.key_id
+            report["keyAgeSeconds"] = max(0, int((now - keys.made_at).total_seconds()))
+            report["keyKnownToReceiver"] = not keys.older
+            too_old = overdue(keys, config.keys.rotate_after_days, now)
+            wrong += [] if too_old is None else [too_old]
         report["spool"] = {
             "pending": stats.pending,
             "oldestPendingSeconds": int(stats.oldest_pending_seconds),
@@ -134,6 +147,9 @@ def _status_text(report: dict[str, Any]) -> str:
     lines += [f"  wrong: {one}" for one in report["wrong"]]
     if "collectorId" in report:
         lines.append(f"collector  {report['collectorId']}, root key {report['rootKey']}")
+    if "keyId" in report:
+        known = "" if report.get("keyKnownToReceiver", True) else ", not known to the receiver yet"
+        lines.append(f"key        {report['keyId']}, {report['keyAgeSeconds'] // _DAY_SECONDS} days old{known}")
     receiver = report.get("receiver")
     if receiver:
         answers = {True: "answers", False: "does not answer", None: "not asked yet"}[receiver["answers"]]

@@ -17,6 +17,7 @@ from collector import enrol as protocol
 from collector import enrolment, requested
 from collector.client import Client, ClientSettings
 from collector.clock import utcnow
+from collector.instance import find_passphrase
 from collector.leaving import Kind, Leaving, destination
 from collector.terminal import output_option, show
 from shared.encoding import b64encode
@@ -34,19 +35,27 @@ _MAX_TOKEN_BYTES = 1024
 @click.command()
 @click.option("--key-file", type=click.Path(path_type=Path), help="Where the key goes; never overwritten.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Or its directory, as in the configuration.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), help="Encrypt the key with this file's first line.")
 @click.option("--show", "only_show", is_flag=True, help="Make nothing: print the public half of the key that is there.")
 @output_option
-def keygen(key_file: Path | None, state_dir: Path | None, only_show: bool, output: str) -> None:  # noqa: FBT001
+def keygen(
+    key_file: Path | None,
+    state_dir: Path | None,
+    passphrase_file: Path | None,
+    only_show: bool,  # noqa: FBT001
+    output: str,
+) -> None:
     """Make this host's private key, and print its public half and fingerprint."""
     if (key_file is None) == (state_dir is None):
         msg = "give --key-file or --state-dir"
         raise click.UsageError(msg)
     path = key_file or Path(str(state_dir)) / "key.pem"
+    passphrase = find_passphrase(passphrase_file, os.environ)
     if only_show:
-        signer = load_key(path)
+        signer = load_key(path, passphrase)
     else:
         _make_private(path.parent)
-        signer = write_key(path, secrets.token_bytes(32))
+        signer = write_key(path, secrets.token_bytes(32), passphrase)
     public = b64encode(signer.public.spki)
     text = (
         f"{'at' if only_show else 'made'} {path}\nfingerprint {signer.public.key_id}\n"
@@ -72,6 +81,7 @@ def _make_private(directory: Path) -> None:
     help="As in the configuration.",
 )  # fmt: skip
 @click.option("--key-file", type=click.Path(path_type=Path), help="The private key, if not state-dir/key.pem.")
+@click.option("--passphrase-file", type=click.Path(path_type=Path), help="What opens it, as in the configuration.")
 @click.option("--ca-file", type=click.Path(path_type=Path), help="Certificates that replace the system's.")
 @click.option("--name", help="The name the invitation is bound to; this host's name if not given.")
 @output_option
@@ -82,6 +92,7 @@ def enrol(  # noqa: PLR0913, PLR0917 - one argument an option
     receiver_key: str | None,
     state_dir: Path,
     key_file: Path | None,
+    passphrase_file: Path | None,
     ca_file: Path | None,
     name: str | None,
     output: str,
@@ -94,7 +105,9 @@ def enrol(  # noqa: PLR0913, PLR0917 - one argument an option
             f"{state_dir} is enrolled already", "use another state directory, or move this one away as a whole"
         )
     path = key_file or state_dir / "key.pem"
-    signer: Signer = load_key(path) if path.exists() else write_key(path, secrets.token_bytes(32))
+    passphrase = find_passphrase(passphrase_file, os.environ)
+    seed = secrets.token_bytes(32)
+    signer: Signer = load_key(path, passphrase) if path.exists() else write_key(path, seed, passphrase)
     settings = ClientSettings(url=url, ca_file=ca_file)
     asked = _Asked(settings, invitation, receiver_key, name or socket.gethostname(), signer, state_dir)
     enrolled = asyncio.run(_enrol(asked))

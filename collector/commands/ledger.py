@@ -138,7 +138,7 @@ def _wire(one: Departure) -> dict[str, Any]:
     return {
         "attestationId": digest_text(what.id),
         "kind": what.kind.value,
-        "sequence": what.place if what.kind is Kind.COLLECTED else None,
+        "sequence": what.place if what.kind in {Kind.COLLECTED, Kind.KEY_ROTATION} else None,
         "beat": what.place if what.kind is Kind.HEARTBEAT else None,
         "bytes": what.size,
         "to": {"origin": one.to.origin, "receiver": one.to.receiver, "workspace": one.to.workspace},

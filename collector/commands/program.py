@@ -10,6 +10,7 @@ from collector.commands.keys import enrol, keygen
 from collector.commands.ledger import ledger
 from collector.commands.mending import spool
 from collector.commands.preview import preview
+from collector.commands.rotating import rotate_key
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -21,5 +22,5 @@ def program() -> None:
     """
 
 
-for command in (enrol, run, once, status, preview, ledger, formats, spool, config, keygen):
+for command in (enrol, run, once, status, preview, ledger, formats, spool, config, keygen, rotate_key):
     program.add_command(command)

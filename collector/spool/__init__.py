@@ -19,6 +19,7 @@ Invariants, each kept by one transaction and none by care alone:
 """
 
 from collector.spool.errors import SpoolBroken, SpoolFull
+from collector.spool.fleet import RESTORED, Again, Restored, Said, Told
 from collector.spool.reader import SpoolReader
 from collector.spool.salvaging import Salvaged
 from collector.spool.settings import SpoolSettings
@@ -41,6 +42,8 @@ from collector.spool.values import (
 
 __all__ = [
     "MOVES",
+    "RESTORED",
+    "Again",
     "Alarm",
     "Aside",
     "Candidate",
@@ -49,6 +52,8 @@ __all__ = [
     "FileSeen",
     "Listed",
     "Put",
+    "Restored",
+    "Said",
     "Salvaged",
     "SetAside",
     "Shown",
@@ -60,4 +65,5 @@ __all__ = [
     "State",
     "Stats",
     "Storage",
+    "Told",
 ]

@@ -1,4 +1,4 @@
-"""What happens to entries besides delivery: pruned when old, sent again, put back or dropped by a person's word.
+"""What happens to entries besides delivery: pruned when old, put back or dropped by a person's word.
 
 Every function runs within the caller's transaction and does a bounded piece of work, so that nobody waits long.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime, timedelta
 
-from collector.spool import memory, queue
+from collector.spool import memory, queue, rotations
 from collector.spool.states import State, check_move
 from shared.encoding import format_time
 from shared.errors import Code, StateError
@@ -71,19 +71,6 @@ def _prune_dropped(connection: sqlite3.Connection, cutoff: str) -> int:
     return len(rows)
 
 
-def requeue_from(connection: sqlite3.Connection, sequence: int) -> int:
-    """Make a piece of the delivered entries from this place on pending again; gives how many, 0 at the end.
-
-    The receiver was restored and asks for them; those at the highest places go first, so that a crash between two
-    pieces leaves the entry at `sequence` delivered, and the same call does the rest.
-    """
-    return connection.execute(
-        "UPDATE entry SET state = 'pending', ended_at = NULL, receipt = NULL WHERE sequence IN ("
-        " SELECT sequence FROM entry WHERE state = 'delivered' AND sequence >= ? ORDER BY sequence DESC LIMIT ?)",
-        (sequence, _PIECE),
-    ).rowcount
-
-
 def retry(connection: sqlite3.Connection, sequence: int | None) -> int:
     """Make one quarantined entry pending again, or all of them; gives how many; raises `StateError`."""
     if sequence is not None:
@@ -104,6 +91,12 @@ def retry(connection: sqlite3.Connection, sequence: int | None) -> int:
 def drop(connection: sqlite3.Connection, sequence: int, reason: str, by: str, now: datetime) -> None:
     """Record a person's decision that an entry shall never be sent; raises `StateError`."""
     check_move(sequence, queue.state_of(connection, sequence), State.DROPPED)
+    if rotations.is_rotation(connection, sequence):
+        raise StateError(
+            Code.CONFLICT,
+            f"entry {sequence} introduces the key that signed everything behind it",
+            "keep it; spool retry sends it once more where it was refused",
+        )
     connection.execute(
         "UPDATE entry SET state = 'dropped', ended_at = ?, reason = ?, dropped_by = ? WHERE sequence = ?",
         (format_time(now), memory.storable(reason), memory.storable(by), sequence),

@@ -9,12 +9,13 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from collector.durable import sync_folder
-from collector.spool import place, schema, sqlite
+from collector.spool import place, rotations, salvaging, schema, sqlite
 from collector.spool.errors import DamagedError, SpoolBroken
 from collector.spool.pages import PAGE_BYTES
 from collector.spool.place import Ballast
@@ -22,7 +23,7 @@ from collector.spool.settings import SpoolSettings, check_library
 from collector.spool.sqlite import Database, dbapi
 from collector.spool.states import State
 from shared.encoding import format_time, sha256
-from shared.errors import Code, ConfigError, TryLaterError
+from shared.errors import Code, ConfigError, StateError, TryLaterError
 
 SALVAGE_NEEDED = "salvage_needed"
 
@@ -161,6 +162,10 @@ def _begin(connection: sqlite3.Connection, owner: Owner, damaged: list[Path], no
         "INSERT INTO spool (one, collector_id, stream_id, digest) VALUES (1, ?, ?, ?)",
         (owner.collector_id, owner.new_stream_id, _digest(owner.collector_id, owner.new_stream_id)),
     )
+    if damaged:
+        # Which key signs must not depend on whether anybody salvages; what cannot be read leaves the key file's word.
+        with suppress(StateError):
+            rotations.take_over(connection, salvaging.rotations_of(damaged[-1]))
     # All that ever was moved aside: alarms about older files may have stood in the file that is lost now.
     connection.executemany(
         "INSERT INTO alarm (name, detail, raised_at) VALUES (?, ?, ?)",

@@ -6,15 +6,19 @@ Every function runs within the caller's transaction; none commits.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
-from collector.spool import memory
+from collector.keys import Rotation
+from collector.spool import memory, rotations
 from collector.spool.errors import SpoolFull
 from collector.spool.states import State, check_move, read_state
 from collector.spool.values import Candidate, Entry, Put
+from shared.dsse import Envelope
 from shared.encoding import format_time
 from shared.errors import Code, StateError
+from shared.keys import PublicKey
+from shared.predicates import StreamLink
 from shared.stream import Head
 
 _MOVE = "UPDATE entry SET state = ?, ended_at = ?, receipt = ?, reason = ?, detail = ? WHERE sequence = ?"
@@ -46,7 +50,7 @@ def put(
     """Store the candidates that are new, each at the next place of the stream; raises `SpoolFull`."""
     end = head(connection)
     room = quota_bytes - undelivered_bytes(connection)
-    stored_at = format_time(now)
+    stored_at, signing = format_time(now), rotations.signing_key_id(connection)
     done: list[Put] = []
     for one in candidates:
         known = connection.execute(
@@ -61,6 +65,7 @@ def put(
         if room <= 0:
             raise _over_quota(quota_bytes)
         envelope = one.seal(end.link(epoch))
+        rotations.check_signer(signing, envelope.key_id)
         data = envelope.to_bytes()
         room -= len(data)
         if room < 0:
@@ -72,6 +77,30 @@ def put(
         )
         end = end.after(envelope.id)
         done.append(Put(sequence, envelope.id, new=True))
+    connection.execute("UPDATE spool SET next_sequence = ?, last_id = ?", (end.next_sequence, end.last_id))
+    return done
+
+
+def rotate(
+    connection: sqlite3.Connection,
+    keys: tuple[PublicKey, PublicKey],
+    seal: Callable[[StreamLink], Envelope],
+    epoch: str,
+    now: datetime,
+) -> Rotation:
+    """Store a rotation from the first key to the second at the next place of the stream; the quota does not count.
+
+    Raises `TryLaterError` where another key than the first signs by now.
+    """
+    old, new = keys
+    rotations.check_signer(rotations.signing_key_id(connection), old.key_id)
+    end = head(connection)
+    envelope = seal(end.link(epoch))
+    data = envelope.to_bytes()
+    done = Rotation(end.next_sequence, envelope.id, old, new, data, now, delivered=False)
+    insert(connection, done.place, done.id, data, State.PENDING, format_time(now))
+    rotations.insert(connection, done)
+    end = end.after(done.id)
     connection.execute("UPDATE spool SET next_sequence = ?, last_id = ?", (end.next_sequence, end.last_id))
     return done
 
@@ -103,12 +132,16 @@ def insert(
 
 
 def head_entries(connection: sqlite3.Connection, limit: int, max_bytes: int, skip: Collection[int]) -> list[Entry]:
-    """Give the oldest pending entries, at least one, else as many as fit; entries in `skip` are passed over."""
+    """Give the oldest pending entries, at least one, else as many as fit; entries in `skip` are passed over.
+
+    Rotations go by themselves, and nothing behind one goes before its receipt.
+    """
     passed_over = frozenset(skip)
     found: list[Entry] = []
     total = 0
     for sequence, entry_id, size in connection.execute(
-        "SELECT sequence, id, size FROM entry WHERE state = 'pending' ORDER BY sequence"
+        "SELECT sequence, id, size FROM entry WHERE state = 'pending' AND sequence < ? ORDER BY sequence",
+        (rotations.withheld_from(connection),),
     ):
         if len(found) >= limit:
             break
@@ -145,6 +178,7 @@ def settle(
         *((State.DELIVERED, one, None, None) for one in delivered),
         *((State.QUARANTINED, one, memory.storable(code), memory.storable(text)) for one, code, text in quarantined),
     ]
+    rotations.note_delivered(connection, [one for state, one, _, _ in ends if state is State.DELIVERED])
     settled: list[int] = []
     for state, sequence, code, detail in ends:
         if _state_of(connection, sequence) is State.PENDING:

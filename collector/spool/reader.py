@@ -10,8 +10,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from collector.keys import Rotation
 from collector.leaving import Departure, Kind
-from collector.spool import ledger, looking, memory, place, queue, schema, sqlite
+from collector.obeying import Asked
+from collector.spool import fleet, ledger, looking, memory, place, queue, rotations, schema, sqlite
 from collector.spool.errors import DamagedError
 from collector.spool.settings import SpoolSettings
 from collector.spool.sqlite import Database
@@ -104,9 +106,21 @@ class SpoolReader:
             if after is None:
                 return
 
+    def rotations(self) -> builtins.list[Rotation]:
+        """Give every rotation of this collector's key, in their order; they are kept for ever."""
+        return self._database.read(rotations.all_of_them)
+
     def contiguous(self) -> int:
         """Give the mark that the receiver last receipted for this stream; -1 where it never did."""
         return self._database.read(lambda c: int(c.execute("SELECT contiguous FROM spool").fetchone()[0]))
+
+    def asked(self) -> builtins.list[Asked]:
+        """Give what the last receipt asks, oldest first."""
+        return self._database.read(fleet.asked)
+
+    def beat_seconds(self) -> float | None:
+        """Give the interval of heartbeats that the receiver asked for, within its bounds; None where it never did."""
+        return self._database.read(fleet.beat_seconds)
 
     def list(self, state: State | None = None, limit: int = 100, after: int | None = None) -> builtins.list[Listed]:
         """Give entries by rising place, of one state or of all, behind the place `after`."""

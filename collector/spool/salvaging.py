@@ -3,7 +3,8 @@
 An entry counts only if it is an envelope in its one spelling, with the id that it was stored under, and only once.
 What was delivered is left out where the file says so, and so is what a person dropped. The rest is queued under places
 below zero: it belongs to the stream of the damaged spool, whose gaps it closes at the receiver. The ledger is taken
-over as far as it can be read.
+over as far as it can be read, and so are the key's rotations, by whoever begins the fresh spool: they say which key
+signs.
 """
 
 from __future__ import annotations
@@ -12,20 +13,22 @@ import mmap
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from collector.keys import Rotation
 from collector.leaving import Departure
-from collector.spool import ledger, pages, place, queue, sqlite
+from collector.spool import ledger, pages, place, queue, rotations, sqlite
 from collector.spool.settings import SpoolSettings
 from collector.spool.sqlite import dbapi
 from collector.spool.states import State
 from shared import dsse
-from shared.encoding import format_time
-from shared.errors import Code, MalformedError, StateError
+from shared.encoding import format_time, parse_time
+from shared.errors import CarnetError, Code, MalformedError, StateError
+from shared.keys import PublicKey
 
 _ENTRY_COLUMNS = 12
 _ID_BYTES = 32
@@ -53,6 +56,39 @@ def read(damaged: Path) -> Readable:
 
     Works on a copy beside it, into which SQLite may play the journal that was moved along.
     """
+    with _copied(damaged) as (data, departures):
+        return Readable(_undelivered(pages.rows(data)), departures)
+
+
+def rotations_of(damaged: Path) -> list[Rotation]:
+    """Read the rotations of a damaged spool, in their order; raises `StateError` where its file cannot be."""
+    found: dict[bytes, Rotation] = {}
+    with _copied(damaged) as (data, _):
+        for place_there, values in pages.rows(data):
+            match values:
+                case [
+                    None,
+                    bytes() as entry_id,
+                    bytes() as old,
+                    bytes() as new,
+                    bytes() as envelope,
+                    str() as rotated_at,
+                    None,
+                ] if len(entry_id) == _ID_BYTES:
+                    with suppress(CarnetError):
+                        if dsse.parse(envelope).id == entry_id:
+                            keys = (PublicKey(old), PublicKey(new))
+                            found[entry_id] = Rotation(
+                                place_there, entry_id, *keys, envelope, parse_time(rotated_at), delivered=False
+                            )
+                case _:
+                    pass
+    return sorted(found.values(), key=lambda one: one.place)
+
+
+@contextmanager
+def _copied(damaged: Path) -> Iterator[tuple[pages.Data, list[Departure]]]:
+    """Give the bytes of a damaged spool once SQLite has played its journal, and its ledger."""
     try:
         with tempfile.TemporaryDirectory(dir=damaged.parent, prefix=".salvage-") as folder:
             copy = Path(folder) / "spool"
@@ -62,9 +98,10 @@ def read(damaged: Path) -> Readable:
                     shutil.copyfile(place.beside(damaged, ending), place.beside(copy, ending))
             departures = _play_journal(copy)
             if copy.stat().st_size == 0:
-                return Readable([], [])
+                yield b"", []
+                return
             with copy.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                return Readable(_undelivered(pages.rows(data)), departures)
+                yield data, departures
     except OSError as error:
         raise StateError(
             Code.NOT_FOUND, f"{damaged} cannot be read: {error.strerror}", "name a file that was moved aside"
@@ -116,7 +153,7 @@ def requeue(connection: sqlite3.Connection, found: Readable, now: datetime) -> l
     The ledger of the damaged spool goes in front of this one.
     """
     rows = connection.execute("SELECT sequence, id FROM entry WHERE sequence < 0").fetchall()
-    known, lowest = {row[1] for row in rows}, min((row[0] for row in rows), default=0)
+    known, lowest = {row[1] for row in rows}, min(0, *(row[0] for row in rows), rotations.lowest_place(connection))
     new = [one for one in found.entries if one.id not in known]
     for number, one in enumerate(new):
         queue.insert(connection, lowest - len(new) + number, one.id, one.envelope, State.PENDING, format_time(now))

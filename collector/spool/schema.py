@@ -125,7 +125,39 @@ _LEDGER = (
     "CREATE INDEX departure_place ON departure (place) WHERE place IS NOT NULL",
 )
 
-STEPS = (_FIRST, _LEDGER)
+_ROTATIONS = (
+    """CREATE TABLE rotation (
+        place INTEGER PRIMARY KEY,
+        id BLOB NOT NULL,
+        old_key BLOB NOT NULL,
+        new_key BLOB NOT NULL,
+        envelope BLOB NOT NULL,
+        rotated_at TEXT NOT NULL,
+        delivered INTEGER NOT NULL DEFAULT 0
+    ) STRICT""",
+)
+
+_FLEET = (
+    """CREATE TABLE fleet (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        receipted INTEGER NOT NULL,
+        resend_since INTEGER,
+        resend_before INTEGER,
+        resent_at TEXT,
+        resent_times INTEGER NOT NULL DEFAULT 0,
+        pruned INTEGER NOT NULL DEFAULT 0,
+        beat_seconds REAL
+    ) STRICT""",
+    "INSERT INTO fleet (one, receipted) VALUES (1, coalesce((SELECT contiguous FROM spool), -1))",
+    """CREATE TABLE asked (
+        request BLOB PRIMARY KEY,
+        outcome TEXT NOT NULL,
+        asked_at TEXT NOT NULL,
+        key_id TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+)
+
+STEPS = (_FIRST, _LEDGER, (*_ROTATIONS, *_FLEET))
 """Step n takes schema n to schema n + 1. A step that was released is never changed."""
 
 VERSION = len(STEPS)

@@ -12,9 +12,11 @@ from functools import partial
 from pathlib import Path
 from sqlite3 import Connection
 
+from collector.keys import Rotation
 from collector.leaving import Destination, Leaving, Reply
-from collector.spool import keeping, ledger, memory, opening, place, queue, salvaging
+from collector.spool import fleet, keeping, ledger, memory, opening, place, queue, salvaging
 from collector.spool.errors import SpoolFull
+from collector.spool.fleet import NOTHING, Said, Told
 from collector.spool.place import Ballast, Lock
 from collector.spool.reader import SpoolReader, open_existing
 from collector.spool.salvaging import Salvaged
@@ -22,7 +24,10 @@ from collector.spool.settings import SpoolSettings
 from collector.spool.sqlite import Access, Database
 from collector.spool.sweeping import Sweep
 from collector.spool.values import Aside, Candidate, Entry, FileSeen, Put
+from shared.dsse import Envelope
 from shared.errors import Code, StateError
+from shared.keys import PublicKey
+from shared.predicates import StreamLink
 
 _MAX_GROUP = 100
 _PIECE = 1_000
@@ -62,7 +67,13 @@ class Spool(SpoolReader):
         except BaseException:
             lock.release()
             raise
-        return cls(database, settings, ballast, lock)
+        spool = cls(database, settings, ballast, lock)
+        try:
+            spool.put_back()
+        except BaseException:
+            spool.close()
+            raise
+        return spool
 
     @classmethod
     def open_for_change(cls, path: Path, settings: SpoolSettings) -> Spool:
@@ -98,6 +109,21 @@ class Spool(SpoolReader):
         if any(one.new for one in done):
             self._refusing = False
         return done
+
+    def rotate(
+        self,
+        old: PublicKey,
+        new: PublicKey,
+        seal: Callable[[StreamLink], Envelope],
+        *,
+        epoch: str,
+        now: datetime,
+    ) -> Rotation:
+        """Store a rotation at the next place: when it returns the new key signs, and what `old` signs is refused.
+
+        `seal` is called within the transaction, as for `put`. Raises `TryLaterError` where another key signs by now.
+        """
+        return self._database.write(lambda c: queue.rotate(c, (old, new), seal, epoch, now), urgent=True)
 
     def _keep_ballast(self) -> None:
         if self._ballast is not None and not self._ballast.ensure():
@@ -166,17 +192,27 @@ class Spool(SpoolReader):
         quarantined: Sequence[tuple[int, str, str]],
         reply: Reply,
         now: datetime,
-    ) -> None:
+        said: Said = NOTHING,
+    ) -> Told:
         """End pending entries as a believed receipt says, refused ones with code and words; keep the receipt.
 
-        Entries that are no longer pending stay as they are. What is in `reply` goes into the ledger.
+        Entries that are no longer pending stay as they are. What is in `reply` goes into the ledger. What a
+        restored receiver lacks, or asks for again, is pending when this returns.
         """
 
-        def act(connection: Connection) -> None:
+        def act(connection: Connection) -> Told:
             queue.settle(connection, (receipt_id, receipt, received_at), delivered, quarantined, now)
             ledger.note_told(connection, reply)
+            return fleet.note(connection, said, now)
 
-        self._free(act)
+        told = self._database.write(act, urgent=True)
+        self._refusing = False
+        self.put_back()
+        return told
+
+    def put_back(self) -> int:
+        """Make pending again what is noted to be sent again, also by a process that was killed since; how many."""
+        return self._pieces(fleet.put_back) if self._database.read(fleet.is_noted) else 0
 
     def quarantine_damaged(self, sequence: int, now: datetime) -> None:
         """Take out an entry whose stored bytes no longer verify, and forget its file; raises `StateError`."""
@@ -185,14 +221,6 @@ class Spool(SpoolReader):
     def note_answer(self, sequences: Sequence[int], answer: str, now: datetime) -> None:
         """Keep what a request with these entries was answered, for whoever lists them."""
         self._database.write(lambda c: queue.note_answer(c, sequences, answer, now), urgent=True)
-
-    def set_contiguous(self, mark: int) -> None:
-        """Keep the mark that the receiver receipted for this stream; -1 for none."""
-        self._database.write(lambda c: c.execute("UPDATE spool SET contiguous = ?", (mark,)), urgent=True)
-
-    def requeue_from(self, sequence: int) -> int:
-        """Make the delivered entries from this place on pending again, since the receiver was restored; how many."""
-        return self._pieces(lambda c: keeping.requeue_from(c, sequence))
 
     # --- keeping house ---
 

@@ -13,17 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from nacl.pwhash import argon2id
-
-from receiver import access, enrol, setup
+from receiver import access, enrol, people, setup
 from receiver.app import read_master_key
 from receiver.commands.authority import check_certificate, make_certificates
 from receiver.commands.options import CONFIG_NAME
+from receiver.core.accounts import Role
 from receiver.core.tokens import Kind, Scope
 from receiver.store import workspaces
 from receiver.store.engine import Store
 from receiver.store.migrate import migrate
-from shared.encoding import base32_id, compact
+from shared.encoding import base32_id
 from shared.errors import ConfigError
 from shared.keyfile import load_key, write_key, write_secret
 from shared.keys import SEED_BYTES, PublicKey
@@ -76,7 +75,6 @@ class Embedded:
         self.master_key = self.folder / "master.key"
         self.root_key = self.folder / "root.key"
         self.database = self.folder / "receiver.db"
-        self.admin = self.folder / "admin.json"
         self.authority = self.folder / "ca.pem"
         self.certificate = self.folder / "server.pem"
         self.certificate_key = self.folder / "server.key"
@@ -162,11 +160,11 @@ class Embedded:
             random=random,
         )
         password = base32_id("", random(_PASSWORD_BYTES))
-        stored = argon2id.str(
-            password.encode(), opslimit=argon2id.OPSLIMIT_INTERACTIVE, memlimit=argon2id.MEMLIMIT_INTERACTIVE
-        ).decode()
-        self.admin.unlink(missing_ok=True)
-        write_secret(self.admin, compact({"email": ADMIN_EMAIL, "role": "admin", "passwordHash": stored}))
+        if not people.listed(store, workspace_id):
+            people.add(store, workspace_id, ADMIN_EMAIL, Role.ADMIN, password, now)
+        else:
+            # A first start that was interrupted: nobody has seen its password.
+            people.set_password(store, workspace_id, ADMIN_EMAIL, password, now)
         return Secrets(
             token(Kind.API_KEY, "quickstart API key", *API_KEY_SCOPES),
             token(Kind.GATE, "quickstart gate", Scope.GATE_EVALUATE),

@@ -15,7 +15,6 @@ from shared.encoding import JsonObject, JsonValue, format_time
 from shared.predicates import Limits
 
 _KINDS = {"api-key": Kind.API_KEY, "gate": Kind.GATE}
-_OPERATOR = "operator"
 _PAGE = 200
 
 
@@ -103,23 +102,6 @@ def listed(workspace: str | None, config: Path | None, data: Path | None, output
         for one in rows
     ]
     options.show({"items": items}, "\n".join(lines or ["no token yet: issue one"]), output)
-
-
-@tokens.command()
-@click.argument("token_id")
-@click.option("--reason", required=True, help="Why; it stands in the audit trail.")
-@workspace_option
-@options.config_source
-@options.output
-def revoke(
-    token_id: str, reason: str, workspace: str | None, config: Path | None, data: Path | None, output: str
-) -> None:
-    """Revoke the token TOKEN_ID (tok_...): running receivers refuse it from their next request on."""
-    with opened(config, data) as (_, store):
-        row = access.revoke(store, chosen(store, workspace), token_id, reason, _OPERATOR, clock.utcnow())
-    revoked_at = None if row.revoked_at is None else format_time(row.revoked_at)
-    fields: JsonObject = {"id": row.token_id, "revokedAt": revoked_at, "reason": row.revoked_reason}
-    options.show(fields, f"{row.token_id} is revoked since {revoked_at}: {row.revoked_reason}", output)
 
 
 def _fields(row: access.TokenRow) -> JsonObject:

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
-from receiver import clock, setup
+from receiver import clock, rekey, setup
 from receiver.app import read_master_key
 from receiver.commands import options
-from receiver.commands.collectors import opened
+from receiver.commands.collectors import chosen, opened, workspace_option
 from receiver.store import workspaces as rows
 from shared.encoding import JsonObject, JsonValue, format_time
 from shared.keyfile import load_key, write_key
 from shared.keys import SEED_BYTES, PublicKey
+from shared.predicates import Role
 
 _MAX_NAME_CHARS = 200
 
@@ -70,3 +71,77 @@ def listed(config: Path | None, data: Path | None, output: str) -> None:
     ]
     lines = [f"{one.workspace_id}  {format_time(one.created_at)}  {one.name}" for one in found]
     options.show({"items": items}, "\n".join(lines or ["no workspace yet: create one"]), output)
+
+
+@workspaces.command()
+@workspace_option
+@options.config_source
+@options.output
+def keyring(workspace: str | None, config: Path | None, data: Path | None, output: str) -> None:
+    """Show which keys sign what, under which root, and which are revoked."""
+    with opened(config, data) as (_, store):
+        found = rekey.show(store, chosen(store, workspace))
+    _shown(found, output)
+
+
+@workspaces.command(name="rotate-keys")
+@click.option(
+    "--root-key", type=click.Path(path_type=Path), required=True, help="The root's private key; read here alone."
+)
+@click.option(
+    "--role", "roles", multiple=True, type=click.Choice([one.value for one in rekey.ROLES]), help="Repeat; all without."
+)
+@workspace_option
+@options.config_source
+@options.output
+def rotate_keys(
+    root_key: Path, roles: tuple[str, ...], workspace: str | None, config: Path | None, data: Path | None, output: str
+) -> None:
+    """Make new keys for the receiver's roles, and the keyring that says so; it carries all revocations until now.
+
+    Running receivers take the new keys with their next answer; the old ones stay good for an hour more, and what they
+    signed stays good.
+    """
+    with opened(config, data) as (settings, store):
+        root, master = load_key(root_key), read_master_key(settings.master_key_file)
+        wanted = [Role(one) for one in roles] or list(rekey.ROLES)
+        found = rekey.rotate_roles(store, master, root, chosen(store, workspace), wanted, clock.utcnow(), os.urandom)
+    _shown(found, output)
+
+
+@workspaces.command(name="rotate-root")
+@click.option("--root-key", type=click.Path(path_type=Path), required=True, help="The root's private key until now.")
+@click.option(
+    "--new-root-key", type=click.Path(path_type=Path), required=True, help="The next one; made where it is missing."
+)
+@workspace_option
+@options.config_source
+@options.output
+def rotate_root(
+    root_key: Path, new_root_key: Path, workspace: str | None, config: Path | None, data: Path | None, output: str
+) -> None:
+    """Introduce the next root key by a keyring that both sign; collectors follow by themselves.
+
+    Whoever enrols or verifies from now on pins the new fingerprint.
+    """
+    with opened(config, data) as (_, store):
+        root = load_key(root_key)
+        fresh = load_key(new_root_key) if new_root_key.exists() else write_key(new_root_key, os.urandom(SEED_BYTES))
+        found = rekey.rotate_root(store, root, fresh, chosen(store, workspace), clock.utcnow(), os.urandom)
+    _shown(found, output)
+
+
+def _shown(found: rekey.Rekeyed, output: str) -> None:
+    keys: list[JsonValue] = [{**one.to_wire()} for one in found.keys]
+    fields: JsonObject = {
+        "version": found.version,
+        "rootKey": found.root_key_id,
+        "keys": keys,
+        "revocations": list(found.revocations),
+    }
+    lines = [f"keyring version {found.version} under root {found.root_key_id}"]
+    for one in found.keys:
+        until = "" if one.valid_until is None else f" until {format_time(one.valid_until)}"
+        lines.append(f"  {one.role.value:8}  {one.key_id}  from {format_time(one.valid_from)}{until}")
+    lines += [f"  revoked   {one}" for one in found.revocations]
+    options.show(fields, "\n".join(lines), output)

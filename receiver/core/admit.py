@@ -19,9 +19,9 @@ from receiver.core.posting import components
 from shared import dsse, statement, stream
 from shared.dsse import Envelope
 from shared.encoding import digest_text, parse_digest, sha256
-from shared.errors import CarnetError, Code, UntrustedError
+from shared.errors import CarnetError, Code, MalformedError, UntrustedError
 from shared.keys import PublicKey
-from shared.predicates import Audience, Collected, Context, Limits
+from shared.predicates import KEY_ROTATION, Audience, Collected, Context, Limits, StreamLink
 from shared.statement import Statement
 
 _FULL_COMMITS = frozenset({40, 64})
@@ -39,19 +39,20 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A registered key; a retired one is good for the sequences below `retired_from` and for nothing else."""
+    """A registered key; a retired one is good below `retired_from` in `retired_stream` (16 bytes), nowhere else."""
 
     public: PublicKey
     state: KeyState
     retired_from: int | None = None
+    retired_stream: bytes | None = None
 
-    def hold(self, sequence: int) -> Code | None:
+    def hold(self, stream_id: bytes, sequence: int) -> Code | None:
         """Say why something that this key signed at this place does not count, or None where it does."""
         if self.state is KeyState.ACTIVE:
             return None
         if self.state is KeyState.RETIRED:
-            good = self.retired_from is not None and sequence < self.retired_from
-            return None if good else Code.KEY_RETIRED
+            below = self.retired_from is not None and sequence < self.retired_from
+            return None if below and stream_id == self.retired_stream else Code.KEY_RETIRED
         return Code.KEY_REVOKED
 
 
@@ -118,25 +119,32 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class Placed:
     """An entry whose signature verified and that names a place: what is left to ask is what stands at that place.
 
-    With `refusal` it will not be stored, but keeps its place; with `hold` it will be stored and help no decision. Ids
-    are 32 bytes, the stream's 16. Plain values throughout, since it may come from another process.
+    With `refusal` it will not be stored, but keeps its place; with `hold` it will be stored and help no decision, for
+    what it says itself: what its key is good for is asked at its place. Ids are 32 bytes, the stream's 16. Plain values
+    throughout, since it may come from another process.
     """
 
     envelope: Envelope
-    said: Said
     id: bytes
     stream_id: bytes
     sequence: int
     previous: bytes | None
-    observation: bytes
     refusal: Refusal | None
     hold: Code | None
 
 
-Judged: TypeAlias = tuple[Examined | Unreadable, ...]
+@dataclass(frozen=True, slots=True)
+class Examined(Placed):
+    """An entry that is evidence: what it is found by, and the id of the observation that it is of."""
+
+    said: Said
+    observation: bytes
+
+
+Judged: TypeAlias = tuple[Placed | Unreadable, ...]
 Examine: TypeAlias = Callable[[Sequence[bytes], Sender], Judged]
 """Examines the entries of a batch, each one by itself and in their order."""
 
@@ -153,10 +161,11 @@ def examine(entry: bytes, sender: Sender) -> Examined | Unreadable:
         envelope = dsse.parse(entry)
         key = registered_key(envelope, sender)
         read = statement.read(dsse.verify(envelope, key.public))
+        if read.kind.uri == KEY_ROTATION:
+            raise signed_by_one()
         collected = read.as_(Collected)
     except CarnetError as error:
-        return Unreadable(sha256(entry), None if envelope is None else envelope.id, _refusal(error))
-    hold = key.hold(collected.stream.sequence) or (Code.NOT_UNDERSTOOD if read.not_understood else None)
+        return unreadable(entry, envelope, error)
     link = collected.stream
     return Examined(
         envelope=envelope,
@@ -168,8 +177,13 @@ def examine(entry: bytes, sender: Sender) -> Examined | Unreadable:
         previous=None if link.previous is None else parse_digest(link.previous),
         observation=parse_digest(collected.observation_id),
         refusal=_outside(read, collected, sender),
-        hold=hold,
+        hold=Code.NOT_UNDERSTOOD if read.not_understood else None,
     )
+
+
+def unreadable(entry: bytes, envelope: Envelope | None, error: CarnetError) -> Unreadable:
+    """Give what is known of an entry that names no place that could be believed."""
+    return Unreadable(sha256(entry), None if envelope is None else envelope.id, refusal_of(error))
 
 
 def _said(read: Statement, collected: Collected) -> Said:
@@ -206,24 +220,43 @@ def registered_key(envelope: Envelope, sender: Sender) -> KnownKey:
     """Find the key that an envelope hints at among its sender's; raises `UntrustedError` (`unknown_key`)."""
     key = sender.keys.get(envelope.key_id)
     if key is None or key.state is KeyState.PENDING:
-        raise UntrustedError(
-            Code.UNKNOWN_KEY,
-            f"nobody introduced the key {envelope.key_id} for {sender.collector_id}",
-            "send the rotation statements again, or enrol this key",
-        )
+        raise unknown_key(envelope.key_id, sender.collector_id)
     return key
+
+
+def unknown_key(key_id: str, collector_id: str) -> UntrustedError:
+    """Give the refusal of what a key signed that nobody introduced."""
+    return UntrustedError(
+        Code.UNKNOWN_KEY,
+        f"nobody introduced the key {key_id} for {collector_id}",
+        "send the rotation statements again, or enrol this key",
+    )
+
+
+def signed_by_one() -> MalformedError:
+    """Give the refusal of a rotation that lacks the old key's signature or the new one's."""
+    return MalformedError(
+        Code.MALFORMED_ENVELOPE,
+        "a key rotation needs two signatures: the old key's, then the new key's",
+        "rotate again; the old key goes on until then",
+    )
 
 
 def _outside(read: Statement, collected: Collected, sender: Sender) -> Refusal | None:
     try:
-        read.expect_audience(*sender.audiences)
-        if collected.collector.id != sender.collector_id:
-            raise wrong_collector(collected.collector.id, sender)
-        stream.check_link(collected.stream)
+        check_origin(read, collected.collector.id, collected.stream, sender)
         _check_limits(collected.context, sender.limits)
     except CarnetError as error:
-        return _refusal(error)
+        return refusal_of(error)
     return None
+
+
+def check_origin(read: Statement, collector_id: str, link: StreamLink, sender: Sender) -> None:
+    """Refuse a foreign audience, another collector's name, and a link that cannot be: each with its own error."""
+    read.expect_audience(*sender.audiences)
+    if collector_id != sender.collector_id:
+        raise wrong_collector(collector_id, sender)
+    stream.check_link(link)
 
 
 def _check_limits(context: Context, limits: Limits) -> None:
@@ -247,11 +280,12 @@ def wrong_collector(named: str, sender: Sender) -> UntrustedError:
     )
 
 
-def _refusal(error: CarnetError) -> Refusal:
+def refusal_of(error: CarnetError) -> Refusal:
+    """Give what refuses an entry, from the error that was found in it."""
     return Refusal(error.code, error.detail, error.hint)
 
 
-def receipt_name(judged: Examined | Unreadable) -> tuple[str | None, str | None]:
+def receipt_name(judged: Placed | Unreadable) -> tuple[str | None, str | None]:
     """Give attestation id and entry digest as a receipt names them: the second only where there is no first."""
     if judged.id is not None:
         return digest_text(judged.id), None

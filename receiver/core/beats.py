@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from receiver.core.admit import KeyState, Sender, registered_key, wrong_collector
+from receiver.core.admit import KeyState, KnownKey, Sender, registered_key, wrong_collector
 from receiver.core.placing import WRONG_STREAM
 from shared import dsse, statement
 from shared.dsse import Envelope
@@ -56,9 +56,7 @@ def examine_beat(data: bytes, sender: Sender) -> Beat:
     """
     envelope = dsse.parse(data)
     key = registered_key(envelope, sender)
-    if key.state is not KeyState.ACTIVE:
-        code = Code.KEY_RETIRED if key.state is KeyState.RETIRED else Code.KEY_REVOKED
-        raise UntrustedError(code, "the key of this heartbeat is no longer good", "sign with the active key")
+    check_active(key)
     read = statement.read(dsse.verify(envelope, key.public))
     beat = read.as_(Heartbeat)
     read.expect_audience(*sender.audiences)
@@ -71,6 +69,13 @@ def examine_beat(data: bytes, sender: Sender) -> Beat:
     if beat.collector.id != sender.collector_id:
         raise wrong_collector(beat.collector.id, sender)
     return Beat(envelope, beat)
+
+
+def check_active(key: KnownKey) -> None:
+    """Refuse a heartbeat of a key that is no longer good; raises `UntrustedError`."""
+    if key.state is not KeyState.ACTIVE:
+        code = Code.KEY_RETIRED if key.state is KeyState.RETIRED else Code.KEY_REVOKED
+        raise UntrustedError(code, "the key of this heartbeat is no longer good", "sign with the active key")
 
 
 def check_beat(beat: Beat, collector_id: str, owner: str | None, last: int | None) -> None:

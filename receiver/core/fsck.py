@@ -14,11 +14,10 @@ from receiver.core import trail
 from receiver.core.placing import Place, StreamState
 from receiver.core.posting import Posted, subjects
 from receiver.core.trail import Act
-from shared import dsse, statement
 from shared.dsse import Envelope
 from shared.encoding import digest_text, parse_digest
 from shared.errors import CarnetError
-from shared.keyring import TrustedKeyring, newer_keyring, open_keyring
+from shared.keyring import TrustedKeyring, newer_keyring, open_keyring, read_keyring
 from shared.keys import PublicKey
 from shared.predicates import KEYRING, Audience, Claimed, PostedClaim, Receipt, Registered
 from shared.statement import Statement
@@ -118,7 +117,7 @@ class RegisterWalk:
     """Follows the register of one workspace: numbers, links, signatures, and the keyrings in it."""
 
     def __init__(self, root: PublicKey, audience: Audience) -> None:
-        """Start under the root key that the workspace is pinned by."""
+        """Start under the root key that the first keyring was signed with."""
         self._root = root
         self._audience = audience
         self._number = 0
@@ -150,7 +149,7 @@ class RegisterWalk:
             if self.keyring is None
             else newer_keyring(self.keyring, envelope)
         )
-        return statement.read(dsse.verify(envelope, self._root))
+        return read_keyring(envelope, self.keyring.root)
 
     def _linked(self, read: Statement, uri: str) -> list[str]:
         if not isinstance(read.predicate, Registered):

@@ -18,6 +18,7 @@ from shared.encoding import JsonValue, canonical, parse_object, parse_payload
 from shared.errors import Code, MalformedError
 from shared.keys import Signer
 from shared.predicates import RECEIPT, Audience, Receipt, ReceiptEntry, StreamMark
+from shared.requests import Request
 from shared.statement import subject_sha256
 
 SALT_BYTES = 16
@@ -36,9 +37,16 @@ class Heading:
 
 
 def sign_receipt(
-    heading: Heading, verdicts: Sequence[Verdict], streams: Mapping[bytes, StreamState], signer: Signer
+    heading: Heading,
+    verdicts: Sequence[Verdict],
+    streams: Mapping[bytes, StreamState],
+    signer: Signer,
+    requests: tuple[Request, ...] = (),
 ) -> tuple[Receipt, Envelope]:
-    """Sign a receipt over what became of each entry, in the order of the batch, and how far its streams are here."""
+    """Sign a receipt over what became of each entry, in the order of the batch, and how far its streams are here.
+
+    `requests` are what is asked of the collector.
+    """
     receipt = Receipt(
         audience=heading.audience,
         key_id=signer.public.key_id,
@@ -48,6 +56,7 @@ def sign_receipt(
         keyring_version=heading.keyring_version,
         entries=tuple(_entry(verdict) for verdict in verdicts),
         streams=tuple(_mark(stream_id, state) for stream_id, state in streams.items() if state.head >= 0),
+        requests=requests,
     )
     about = subject_sha256(heading.digest.hex(), "batch")
     return receipt, statement.sign(RECEIPT, (about,), receipt, signer)

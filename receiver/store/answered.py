@@ -12,7 +12,7 @@ from sqlalchemy import delete, insert, select
 
 from receiver.store.columns import micros
 from receiver.store.engine import Tx
-from receiver.store.schema import answers
+from receiver.store.record_tables import answers
 from shared.errors import Code, MalformedError
 
 KEPT = timedelta(hours=24)

@@ -17,7 +17,9 @@ from receiver.store.columns import micros, moment
 from receiver.store.engine import IN_PORTIONS, Tx
 from receiver.store.keyed import of_workspace
 from receiver.store.parts import Parts
-from receiver.store.schema import attestations, components, contradictions, dated_reports, envelopes, subjects
+from receiver.store.record_tables import components, contradictions, dated_reports
+from receiver.store.schema import attestations, envelopes, subjects
+from shared.encoding import digest_text
 from shared.errors import Code, StateError
 
 # Asked for with every batch: built once, since building a query takes several times as long as running it.
@@ -206,6 +208,16 @@ def parts_of_numbers(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dic
     return {row.n: Parts(row.key_id, row.payload, row.signature) for row in found}
 
 
+def key_ids_of(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, str]:
+    """Give the ids of the keys that signed the envelopes with these numbers."""
+    found = tx.execute(
+        select(envelopes.c.n, envelopes.c.key_id).where(
+            of_workspace(envelopes, workspace_id), envelopes.c.n.in_(list(numbers))
+        )
+    )
+    return {row.n: digest_text(row.key_id) for row in found}
+
+
 def numbered(tx: Tx, workspace_id: str, numbers: Collection[int]) -> list[AttestationRow]:
     """Give the attestations with these numbers, newest first."""
     found = tx.execute(
@@ -216,10 +228,19 @@ def numbered(tx: Tx, workspace_id: str, numbers: Collection[int]) -> list[Attest
     return [_read(row) for row in found]
 
 
-def page(tx: Tx, workspace_id: str, filters: Filters, limit: int, before: int | None) -> list[AttestationRow]:
-    """Give attestations, newest first, below the number that the page before ended at."""
+def page(
+    tx: Tx,
+    workspace_id: str,
+    filters: Filters,
+    limit: int,
+    before: int | None,
+    only: ColumnElement[bool] | None = None,
+) -> list[AttestationRow]:
+    """Give attestations, newest first, below the number that the page before ended at; `only` those of a condition."""
     asked, order = _within(workspace_id, filters)
     asked = asked.order_by(order.desc()).limit(limit)
+    if only is not None:
+        asked = asked.where(only)
     if before is not None:
         asked = asked.where(order < before)
     equal = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,8 +13,8 @@ from sqlalchemy import Row, bindparam, delete, insert, select, update
 from receiver.core.admit import KeyState, KnownKey
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
-from receiver.store.schema import access_nonces, collector_keys, collectors
-from shared.encoding import canonical, parse_digest, parse_object
+from receiver.store.identity_tables import access_nonces, collector_keys, collectors
+from shared.encoding import canonical, digest_text, parse_digest, parse_object
 from shared.errors import Code, StateError
 from shared.keys import PublicKey
 from shared.predicates import Limits
@@ -22,6 +23,9 @@ NONCES_KEPT = timedelta(days=400)
 
 # Asked for with every batch: built once, since building a query takes several times as long as running it.
 _GET = select(collectors).where(
+    collectors.c.workspace_id == bindparam("its_workspace"), collectors.c.collector_id == bindparam("its_id")
+)
+_LAG = select(collectors.c.lag_seconds).where(
     collectors.c.workspace_id == bindparam("its_workspace"), collectors.c.collector_id == bindparam("its_id")
 )
 _KEYS = (
@@ -56,11 +60,12 @@ class Collector:
 
 @dataclass(frozen=True, slots=True)
 class CollectorKey:
-    """A key that is registered for a collector."""
+    """A key that is registered for a collector; `introduced_by` is the id of the key whose rotation brought it."""
 
     collector_id: str
     key: KnownKey
     added_at: datetime
+    introduced_by: str | None = None
 
 
 def limits_to_row(limits: Limits) -> str:
@@ -115,6 +120,21 @@ def get(tx: Tx, workspace_id: str, collector_id: str) -> Collector:
     return _read(row)
 
 
+def lag(tx: Tx, workspace_id: str, collector_id: str) -> timedelta:
+    """Say how long a collector's entries may be on their way by what an admin said; none where nobody did."""
+    found = tx.execute(_LAG, {"its_workspace": workspace_id, "its_id": collector_id}).scalar_one_or_none()
+    return timedelta(seconds=found or 0)
+
+
+def set_rhythm(tx: Tx, workspace_id: str, collector_id: str, lag: timedelta, *, intermittent: bool) -> None:
+    """Keep how a collector sends: with which lag, and whether it may be silent for any time."""
+    tx.execute(
+        update(collectors)
+        .where(collectors.c.workspace_id == workspace_id, collectors.c.collector_id == collector_id)
+        .values(lag_seconds=int(lag.total_seconds()), intermittent=int(intermittent))
+    )
+
+
 def page(tx: Tx, workspace_id: str, limit: int, before: tuple[int, str] | None) -> list[Collector]:
     """Give collectors, newest first, below a place that the page before ended at (moment in microseconds, id)."""
     asked = (
@@ -147,9 +167,43 @@ def add_key(tx: Tx, workspace_id: str, row: CollectorKey) -> None:
             public_key=row.key.public.raw,
             state=row.key.state.value,
             retired_from=row.key.retired_from,
+            retired_stream=row.key.retired_stream,
             added_at=micros(row.added_at),
+            introduced_by=None if row.introduced_by is None else parse_digest(row.introduced_by),
         )
     )
+
+
+def set_key(tx: Tx, workspace_id: str, key: KnownKey) -> None:
+    """Write what became of a key that is registered."""
+    key_id = parse_digest(key.public.key_id)
+    tx.execute(
+        update(collector_keys)
+        .where(collector_keys.c.workspace_id == workspace_id, collector_keys.c.key_id == key_id)
+        .values(state=key.state.value, retired_from=key.retired_from, retired_stream=key.retired_stream)
+    )
+
+
+def set_status(tx: Tx, workspace_id: str, collector_id: str, status: CollectorStatus) -> None:
+    """Let a collector stand as it is given."""
+    tx.execute(
+        update(collectors)
+        .where(collectors.c.workspace_id == workspace_id, collectors.c.collector_id == collector_id)
+        .values(status=status.value)
+    )
+
+
+def set_key_state(tx: Tx, workspace_id: str, key_ids: Collection[str], state: KeyState) -> None:
+    """Let keys stand as it is given; where a retired one was retired stays."""
+    if key_ids:
+        tx.execute(
+            update(collector_keys)
+            .where(
+                collector_keys.c.workspace_id == workspace_id,
+                collector_keys.c.key_id.in_([parse_digest(one) for one in key_ids]),
+            )
+            .values(state=state.value)
+        )
 
 
 def key_owner(tx: Tx, key_id: str) -> tuple[str, str] | None:
@@ -168,8 +222,9 @@ def keys(tx: Tx, workspace_id: str, collector_id: str | None = None) -> list[Col
     return [
         CollectorKey(
             row.collector_id,
-            KnownKey(PublicKey(row.public_key), KeyState(row.state), row.retired_from),
+            KnownKey(PublicKey(row.public_key), KeyState(row.state), row.retired_from, row.retired_stream),
             moment(row.added_at),
+            None if row.introduced_by is None else digest_text(row.introduced_by),
         )
         for row in tx.execute(asked, {"its_workspace": workspace_id, "its_id": collector_id})
     ]

@@ -21,7 +21,8 @@ from receiver.store.attestations import FromCollector, New
 from receiver.store.bulk import insert_rows
 from receiver.store.columns import micros
 from receiver.store.engine import Tx
-from receiver.store.schema import attestations, contradictions, dated_reports, failing_posts, subjects
+from receiver.store.record_tables import contradictions, dated_reports, failing_posts
+from receiver.store.schema import attestations, subjects
 from shared.encoding import digest_text
 from shared.predicates import ClaimType
 

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, and_, func, select, update
 from receiver.store import records
 from receiver.store.engine import Tx
 from receiver.store.keyed import of_workspace
+from receiver.store.record_tables import records as table
 from receiver.store.records import RecordRow
-from receiver.store.schema import records as table
 
 _PAGE = 500
 _ANY_TIME = -(1 << 62)

@@ -9,7 +9,7 @@ from sqlalchemy import Row, insert, select, update
 
 from receiver.store.collectors import limits_from_row, limits_to_row
 from receiver.store.engine import Tx
-from receiver.store.schema import invitations
+from receiver.store.identity_tables import invitations
 from shared.predicates import Limits
 
 

@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Select, Table, and_, false, func, select
 from receiver.core.posting import Record
 from receiver.store.engine import Tx
 from receiver.store.keyed import of_workspace
-from receiver.store.schema import attestations, components, envelopes, records, subjects
+from receiver.store.record_tables import components, records
+from receiver.store.schema import attestations, envelopes, subjects
 from shared.encoding import parse_payload
 from shared.predicates import ClaimType
 

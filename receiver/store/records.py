@@ -17,7 +17,8 @@ from receiver.core.posting import Record
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
 from receiver.store.keyed import of_workspace
-from receiver.store.schema import attestations, records
+from receiver.store.record_tables import records
+from receiver.store.schema import attestations
 from shared.encoding import JsonObject, canonical, parse_object
 from shared.errors import Code, StateError
 

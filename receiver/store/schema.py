@@ -12,15 +12,16 @@ from sqlalchemy import (
     Column,
     ForeignKeyConstraint,
     Index,
-    MetaData,
     PrimaryKeyConstraint,
     Table,
     UniqueConstraint,
 )
+from sqlalchemy import text as literal
 
+from receiver.store import identity_tables, metadata, record_tables, revocation_tables, stream_tables  # noqa: F401 - they add their tables
 from receiver.store.columns import Words, blob, number, of_workspace, text
 
-METADATA = MetaData()
+METADATA = metadata.METADATA
 
 instance = Table(
     "instance",
@@ -89,94 +90,6 @@ register = Table(
     sqlite_strict=True,
 )
 
-tokens = Table(
-    "tokens",
-    METADATA,
-    text("token_id"),
-    text("workspace_id"),
-    text("kind"),
-    blob("digest"),
-    text("scopes"),
-    text("label"),
-    text("collector_id", null=True),
-    number("limit_per_minute"),
-    number("created_at"),
-    number("expires_at"),
-    number("last_used_at", null=True),
-    number("revoked_at", null=True),
-    Column("limits", Words, nullable=False, server_default="{}"),
-    text("revoked_reason", null=True),
-    PrimaryKeyConstraint("token_id"),
-    of_workspace(),
-    Index("tokens_of_collector", "workspace_id", "collector_id"),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-
-invitations = Table(
-    "invitations",
-    METADATA,
-    text("token_id"),
-    text("workspace_id"),
-    text("name"),
-    text("limits"),
-    number("approve"),
-    text("invited_by"),
-    text("collector_id", null=True),
-    PrimaryKeyConstraint("token_id"),
-    of_workspace(),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-
-collectors = Table(
-    "collectors",
-    METADATA,
-    text("workspace_id"),
-    text("collector_id"),
-    text("name"),
-    text("status"),
-    text("limits"),
-    number("created_at"),
-    number("enrolled_at", null=True),
-    number("enrolment", null=True),
-    PrimaryKeyConstraint("workspace_id", "collector_id"),
-    of_workspace(),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-
-collector_keys = Table(
-    "collector_keys",
-    METADATA,
-    blob("key_id"),
-    text("workspace_id"),
-    text("collector_id"),
-    blob("public_key"),
-    text("state"),
-    number("retired_from", null=True),
-    number("added_at"),
-    # Over all workspaces: a key that is known anywhere is refused everywhere.
-    PrimaryKeyConstraint("key_id"),
-    ForeignKeyConstraint(["workspace_id", "collector_id"], ["collectors.workspace_id", "collectors.collector_id"]),
-    Index("collector_keys_of_collector", "workspace_id", "collector_id"),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-
-access_nonces = Table(
-    "access_nonces",
-    METADATA,
-    text("workspace_id"),
-    text("collector_id"),
-    blob("nonce"),
-    number("used_at"),
-    PrimaryKeyConstraint("workspace_id", "collector_id", "nonce"),
-    of_workspace(),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-
 streams = Table(
     "streams",
     METADATA,
@@ -205,6 +118,15 @@ places = Table(
     number("stored"),
     PrimaryKeyConstraint("workspace_id", "stream_id", "sequence"),
     of_workspace(),
+    # Only over what was refused: what is stored costs it nothing.
+    Index(
+        "places_refused",
+        "workspace_id",
+        "stream_id",
+        "sequence",
+        sqlite_where=literal("stored = 0"),
+        postgresql_where=literal("stored = 0"),
+    ),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -275,133 +197,6 @@ subjects = Table(
     sqlite_with_rowid=False,
 )
 
-contradictions = Table(
-    "contradictions",
-    METADATA,
-    text("workspace_id"),
-    number("n"),
-    text("kind"),
-    text("field"),
-    number("other"),
-    text("detail"),
-    number("found_at"),
-    PrimaryKeyConstraint("workspace_id", "n", "kind", "field", "other"),
-    ForeignKeyConstraint(["n"], ["attestations.n"]),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-"""What speaks against attestation `n`: by itself (`other` 0), or by what another one says."""
-
-failing_posts = Table(
-    "failing_posts",
-    METADATA,
-    text("workspace_id"),
-    blob("digest"),
-    text("type"),
-    text("name"),
-    number("n"),
-    PrimaryKeyConstraint("workspace_id", "digest", "type", "name", "n"),
-    ForeignKeyConstraint(["n"], ["attestations.n"]),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-"""What came with a token and did not pass, by what it is about: looked through for every signed claim that passed."""
-
-dated_reports = Table(
-    "dated_reports",
-    METADATA,
-    text("workspace_id"),
-    blob("digest"),
-    number("n"),
-    PrimaryKeyConstraint("workspace_id", "digest", "n"),
-    ForeignKeyConstraint(["n"], ["attestations.n"]),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-"""The files of reports that tell their own time, by SHA-256: the same bytes cannot be of two commits."""
-
-components = Table(
-    "components",
-    METADATA,
-    text("workspace_id"),
-    text("component"),
-    number("n"),
-    PrimaryKeyConstraint("workspace_id", "component", "n"),
-    ForeignKeyConstraint(["n"], ["attestations.n"]),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-
-records = Table(
-    "records",
-    METADATA,
-    number("r"),
-    text("workspace_id"),
-    text("kind"),
-    text("record_id"),
-    blob("natural_key", null=True),
-    number("version"),
-    text("supersedes", null=True),
-    text("superseded_by", null=True),
-    blob("content"),
-    number("n"),
-    text("token_id"),
-    text("status", null=True),
-    text("name", null=True),
-    text("repository", null=True),
-    text("commit", null=True),
-    blob("digest", null=True),
-    number("pr_number", null=True),
-    text("run", null=True),
-    text("service", null=True),
-    text("environment", null=True),
-    text("target", null=True),
-    number("awaited_until", null=True),
-    number("created_at"),
-    number("updated_at"),
-    text("fields"),
-    PrimaryKeyConstraint("r"),
-    UniqueConstraint("workspace_id", "record_id", name="records_id"),
-    UniqueConstraint("workspace_id", "kind", "natural_key", "version", name="records_natural"),
-    of_workspace(),
-    ForeignKeyConstraint(["n"], ["attestations.n"]),
-    Index("records_digest", "workspace_id", "digest", "kind", "r"),
-    Index("records_commit", "workspace_id", "commit", "kind", "r"),
-    Index("records_repository", "workspace_id", "repository", "kind", "r"),
-    Index("records_environment", "workspace_id", "environment", "kind", "r"),
-    Index("records_pr_number", "workspace_id", "pr_number", "kind", "r"),
-    Index("records_kind", "workspace_id", "kind", "r"),
-    Index("records_name", "workspace_id", "name", "kind", "r"),
-    Index("records_target", "workspace_id", "environment", "target", "r"),
-    Index("records_awaited", "workspace_id", "awaited_until", "environment"),
-    Index("records_of_envelope", "n"),
-    sqlite_strict=True,
-)
-"""What was posted as it stands now: attestations, runs, artifacts, deployments; `n` is the newest signed word on it.
-
-Of a deployment, `target` is what in its environment it is of; `awaited_until` is there as long as an announced one has
-not come.
-"""
-
-answers = Table(
-    "answers",
-    METADATA,
-    text("workspace_id"),
-    text("token_id"),
-    text("route"),
-    text("idempotency_key"),
-    blob("request"),
-    number("status"),
-    blob("body"),
-    number("answered_at"),
-    PrimaryKeyConstraint("workspace_id", "token_id", "route", "idempotency_key"),
-    of_workspace(),
-    Index("answers_by_age", "answered_at"),
-    sqlite_strict=True,
-    sqlite_with_rowid=False,
-)
-"""What requests with an Idempotency-Key were answered, for a day."""
-
 receipts = Table(
     "receipts",
     METADATA,
@@ -434,6 +229,13 @@ heartbeats = Table(
     blob("key_id"),
     blob("payload"),
     blob("signature"),
+    # Out of the payload, since every stream is looked over each minute.
+    number("issued_at", null=True),
+    number("high_water", null=True),
+    blob("head", null=True),
+    number("waiting", null=True),
+    Column("steps", Words, nullable=False, server_default="[]"),
+    Column("ended", Words, nullable=False, server_default="{}"),
     PrimaryKeyConstraint("workspace_id", "stream_id"),
     of_workspace(),
     sqlite_strict=True,
@@ -463,8 +265,16 @@ APPEND_ONLY = (
     "failing_posts",
     "dated_reports",
     "components",
+    "rotations",
     "register",
     "receipts",
     "audit",
+    "stream_events",
+    "closed_gaps",
+    "revocations",
+    "revoked_keys",
+    "revoked_streams",
+    "releases",
+    "taken_back",
 )
 """Tables whose rows are evidence: never changed, never deleted."""

@@ -13,7 +13,7 @@ from receiver.core.tokens import Kind, Scope
 from receiver.store.collectors import limits_from_row, limits_to_row
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
-from receiver.store.schema import tokens
+from receiver.store.identity_tables import tokens
 from shared.errors import Code, StateError
 from shared.predicates import Limits
 
@@ -103,15 +103,6 @@ def page(tx: Tx, workspace_id: str, limit: int, before: tuple[int, str] | None) 
     if before is not None:
         asked = asked.where(tuple_(tokens.c.created_at, tokens.c.token_id) < before)
     return [_read(row) for row in tx.execute(asked)]
-
-
-def revoke(tx: Tx, workspace_id: str, token_id: str, reason: str, now: datetime) -> None:
-    """Revoke a token; one that is revoked keeps its first time and reason."""
-    tx.execute(
-        update(tokens)
-        .where(tokens.c.workspace_id == workspace_id, tokens.c.token_id == token_id, tokens.c.revoked_at.is_(None))
-        .values(revoked_at=micros(now), revoked_reason=reason)
-    )
 
 
 def _read(row: Row[Any]) -> TokenRow:

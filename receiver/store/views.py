@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from receiver.store import attestations, contradictions
+from receiver.core.holding import Standing
+from receiver.store import attestations, contradictions, standing
 from receiver.store.attestations import AttestationRow
 from receiver.store.contradictions import Found
 from receiver.store.engine import Tx
 from receiver.store.records import RecordRow
+from receiver.store.standing import Stood
 from shared.encoding import JsonObject
 
 
 @dataclass(frozen=True, slots=True)
 class AttestationView:
-    """An attestation, what speaks against it, and the whole predicate as its signed bytes say it, where asked for."""
+    """An attestation, what speaks against it, and how it stands now, which its row alone does not say.
+
+    `predicate` is the whole one as its signed bytes say it, where asked for.
+    """
 
     row: AttestationRow
     against: tuple[Found, ...]
+    standing: Standing
     predicate: JsonObject = field(default_factory=dict)
 
 
@@ -32,11 +38,17 @@ class RecordView:
 
 
 def of_attestations(tx: Tx, workspace_id: str, rows: Sequence[AttestationRow]) -> tuple[AttestationView, ...]:
-    """Put beside attestations what speaks against them."""
+    """Put beside attestations what speaks against them, and how they stand."""
+    stood = standing.of_rows(tx, workspace_id, rows)
+    return of_stood(tx, workspace_id, [Stood(row, stood[row.n]) for row in rows])
+
+
+def of_stood(tx: Tx, workspace_id: str, rows: Sequence[Stood]) -> tuple[AttestationView, ...]:
+    """Put beside attestations, of which it is known how they stand, what speaks against them."""
     if not rows:
         return ()
-    against = contradictions.of(tx, workspace_id, [row.n for row in rows])
-    return tuple(AttestationView(row, tuple(against.get(row.n, ()))) for row in rows)
+    against = contradictions.of(tx, workspace_id, [one.row.n for one in rows])
+    return tuple(AttestationView(one.row, tuple(against.get(one.row.n, ())), one.standing) for one in rows)
 
 
 def of_records(tx: Tx, workspace_id: str, rows: Sequence[RecordRow]) -> tuple[RecordView, ...]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
 
+from receiver.core.sealing import NONCE_BYTES, seal
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
 from receiver.store.schema import former_audiences, instance, role_keys, workspaces
+from shared.encoding import b64encode, parse_digest
 from shared.errors import Code, StateError
-from shared.predicates import Audience, Role
+from shared.keys import SEED_BYTES, Ed25519Signer
+from shared.predicates import Audience, Role, RoleKey
 
 # Asked for with every batch: built once, since building a query takes several times as long as running it.
 _GET = select(workspaces, select(instance.c.receiver_id).scalar_subquery().label("receiver_id")).where(
@@ -121,6 +125,31 @@ def add_role_key(tx: Tx, workspace_id: str, row: RoleKeyRow) -> None:
             valid_until=None if row.valid_until is None else micros(row.valid_until),
         )
     )
+
+
+def make_role_key(
+    tx: Tx, workspace_id: str, role: Role, master: bytes, valid_from: datetime, random: Callable[[int], bytes]
+) -> RoleKey:
+    """Make a key for a role and keep it sealed with the master key; gives its row for the keyring."""
+    seed = random(SEED_BYTES)
+    public = Ed25519Signer(seed).public
+    row = RoleKeyRow(parse_digest(public.key_id), role, public.raw, seal(master, seed, random(NONCE_BYTES)), valid_from)
+    add_role_key(tx, workspace_id, row)
+    return RoleKey(key_id=public.key_id, public_key=b64encode(public.spki), role=role, valid_from=valid_from)
+
+
+def end_role_key(tx: Tx, workspace_id: str, key_id: bytes, valid_until: datetime) -> None:
+    """Say from when on a role key is no longer good."""
+    tx.execute(
+        update(role_keys)
+        .where(role_keys.c.workspace_id == workspace_id, role_keys.c.key_id == key_id)
+        .values(valid_until=micros(valid_until))
+    )
+
+
+def set_root_key(tx: Tx, workspace_id: str, root_key: bytes) -> None:
+    """Say which root key (32 bytes) the workspace stands under."""
+    tx.execute(update(workspaces).where(workspaces.c.workspace_id == workspace_id).values(root_key=root_key))
 
 
 def is_own_key(tx: Tx, public_key: bytes) -> bool:

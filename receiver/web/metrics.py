@@ -54,6 +54,20 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self._streams = Gauge(
+            "carnet_streams",
+            "Streams of all workspaces, by how they stand; a forked one is counted there too.",
+            ["state"],
+            registry=self.registry,
+        )
+        self._missing = Gauge(
+            "carnet_stream_missing_entries",
+            "Entries that are missing, refused or dropped and that nobody closed.",
+            registry=self.registry,
+        )
+        self._never_came = Gauge(
+            "carnet_missing_evidence", "Findings that expected evidence never came.", registry=self.registry
+        )
         self._connections = Gauge("carnet_connections", "Connections that are open.", registry=self.registry)
 
     def batch(self, counts: Mapping[str, int]) -> None:
@@ -85,6 +99,17 @@ class Metrics:
     def turned_away(self, reason: str) -> None:
         """Count a connection that was closed for a reason of our own."""
         self._turned_away.labels(reason).inc()
+
+    def streams(self, states: Mapping[str, int], missing: int) -> None:
+        """Say how many streams stand how, and how many entries are missing of them."""
+        self._streams.clear()
+        for state, count in states.items():
+            self._streams.labels(state).set(count)
+        self._missing.set(missing)
+
+    def never_came(self, count: int) -> None:
+        """Say how many findings stand that expected evidence never came."""
+        self._never_came.set(count)
 
     def text(self) -> bytes:
         """Write all figures in Prometheus' text format."""

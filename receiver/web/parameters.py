@@ -36,6 +36,11 @@ PARAMETERS: Mapping[str, Parameter] = {
         {"type": "string", "pattern": "^(art_[A-Za-z0-9_.:-]{1,95}|(sha256:)?[0-9A-Fa-f]{64})$"},
         "sha256:6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b",
     ),
+    "key_id": Parameter(
+        "A key's id: the SHA-256 of its SubjectPublicKeyInfo, with or without sha256: before it.",
+        {"type": "string", "pattern": "^(sha256:)?[0-9A-Fa-f]{64}$"},
+        "sha256:4bf5122f344554c53bde2ebb8cd2b7e3d1600ad631c385a5d7cce23c7785459a",
+    ),
     "collector_id": _id("col_", "A collector's id."),
     "token_id": _id("tok_", "A token's id."),
     "deployment_id": _id("dep_", "A deployment's id."),

@@ -16,6 +16,7 @@ from collector.context import ContextConfig
 from collector.disclose import Level
 from collector.formats import Thresholds
 from collector.intake import Intake
+from collector.keys import Keys
 from collector.opening import RootSpec
 from collector.parsing import Parser, Request
 from collector.readiness import Candidates
@@ -104,7 +105,9 @@ def _intake(place: Path, spool: Spool, parser: Parser, captured: Callable[[], No
     return Intake(
         plans={"ci": plan},
         spool=spool,
-        sealing=Sealing(identity, signer, secrets.token_hex(16), utcnow, monotonic, secrets.token_bytes),
+        sealing=Sealing(
+            identity, Keys.of(signer, utcnow()), secrets.token_hex(16), utcnow, monotonic, secrets.token_bytes
+        ),
         parser=parser,
         candidates=Candidates(),
         scan_seconds=60,

@@ -52,7 +52,8 @@ def fill(instance: Instance, files: Sequence[FileSeen]) -> None:
     """Store an entry of 1.5 kB for each file, signed for its place, in groups of 100."""
     for first in range(0, len(files), _GROUP):
         group = [
-            Candidate(sha256(one.path.encode()), one, _Seal(instance.signer)) for one in files[first : first + _GROUP]
+            Candidate(sha256(one.path.encode()), one, _Seal(instance.keys.now.signing))
+            for one in files[first : first + _GROUP]
         ]
         instance.spool.put(group, epoch=instance.epoch, now=utcnow())
 

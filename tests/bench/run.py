@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tests.bench import api, formats, idle, ingest, intake, latency, memory
+from tests.bench import api, fleet, formats, idle, ingest, intake, latency, memory
 from tests.bench.figures import FULL, QUICK, Figure, show
 
 MEASURES = {
@@ -23,6 +23,7 @@ MEASURES = {
     "idle": idle.measure,
     "formats": formats.measure,
     "api": api.measure,
+    "fleet": fleet.measure,
 }
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 from receiver import access, clock
 from receiver.cli import main
 from receiver.core.tokens import Kind, Scope, parse_token
-from receiver.store.schema import attestations, records
+from receiver.store.record_tables import records
+from receiver.store.schema import attestations
 from shared.encoding import JsonObject
 from shared.predicates import Limits
 from tests.helpers import build

@@ -12,14 +12,18 @@ from collector import enrolment
 from collector.attest import Identity
 from collector.client import Answer, Client, ClientSettings
 from collector.enrol import ask_keyring, enrol, enrolment_request, pin
+from collector.keyfiles import choose
+from collector.keys import Keys
 from collector.leaving import Leaving, destination
 from collector.queueing import Queue
+from collector.rotating import Rotator
 from collector.session import Session
 from collector.ship import Shipper, ShipSettings, Surroundings
 from collector.spool import Candidate, FileSeen, Spool, SpoolSettings, State
 from shared import predicates, statement
 from shared.dsse import Envelope
 from shared.encoding import digest_text, sha256
+from shared.keyfile import write_key
 from shared.keys import Ed25519Signer
 from shared.predicates import StreamLink
 from tests.fakes.time import SimulatedTime
@@ -50,7 +54,11 @@ class Line:
     signer: Ed25519Signer
     told: list[Told]
     tried: list[float]
-    _count: "itertools.count[int]" = field(default_factory=itertools.count)
+    rotator: Rotator
+    _count: "itertools.count[int]" = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._count = itertools.count(self.spool.head().next_sequence)
 
     def put(self, count: int, **overrides: object) -> list[str]:
         """Capture so many reports; gives their attestation ids."""
@@ -69,8 +77,10 @@ class Line:
         look = FileSeen("reports", f"report-{number}.xml", 10, number, number, 1, number, sha256(b"%d" % number))
 
         def seal(link: StreamLink) -> Envelope:
+            signing = self.queue.keys.now.signing
             predicate = build.collected(
                 self.signer,
+                key_id=signing.public.key_id,
                 stream=link,
                 audience=self.identity.audience,
                 collector=self.identity.wire(),
@@ -78,7 +88,7 @@ class Line:
                 salt=build.random16(number),
                 **overrides,
             )
-            return statement.sign(predicates.COLLECTED, build.subjects_of(predicate), predicate, self.signer)
+            return statement.sign(predicates.COLLECTED, build.subjects_of(predicate), predicate, signing)
 
         return Candidate(observation, look, seal)
 
@@ -147,10 +157,12 @@ async def enrolled_line(
     await asyncio.to_thread(folder.mkdir, mode=0o700, parents=True, exist_ok=True)
     time, chance, signer = SimulatedTime(), random.Random(seed), build.signer(key)  # noqa: S311 - no secrets here
     async with Client(ClientSettings(url, answer_timeout_seconds=answer_timeout_seconds)) as client:
-        believed = pin(await ask_keyring(client, invitation), fingerprint)
-        request = enrolment_request(invitation, believed, signer, now=time.utcnow(), random=chance.randbytes)
-        enrolled = await enrol(client, invitation, name, believed, signer, request)
-        enrolment.save(folder, enrolled)
+        enrolled = enrolment.load(folder)
+        if enrolled is None:
+            believed = pin(await ask_keyring(client, invitation), fingerprint)
+            request = enrolment_request(invitation, believed, signer, now=time.utcnow(), random=chance.randbytes)
+            enrolled = await enrol(client, invitation, name, believed, signer, request)
+            enrolment.save(folder, enrolled)
         identity = Identity(enrolled.audience, enrolled.collector_id, "0.1.0", sha256(b"config"))
         spool = Spool.open(
             folder / "spool.sqlite",
@@ -172,11 +184,20 @@ async def enrolled_line(
                 return await session.post(path, body, leaving)
 
             to = destination(url, identity.audience)
-            queue = Queue(spool, identity, signer, to, build.EPOCH, build.NOW, chance.randbytes, tell)
-            session = Session(client, signer, folder, enrolled, queue, utcnow=time.utcnow, monotonic=time.monotonic)
+            key_path = folder / "key.pem"
+            if not key_path.exists():
+                write_key(key_path, build.seed(key))
+            keys = Keys(choose(key_path, None, spool.rotations()))
+            next_keys = random.Random(f"{seed} {spool.head().next_sequence}")  # noqa: S311 - another one at each start
+            rotator = Rotator(
+                spool, identity, keys, key_path, None, build.EPOCH, time.utcnow, next_keys.randbytes, tell
+            )
+            rotator.tidy()
+            queue = Queue(spool, identity, keys, to, build.EPOCH, chance.randbytes, tell, introduced=rotator.introduced)
+            session = Session(client, queue.keys, folder, enrolled, queue, utcnow=time.utcnow, monotonic=time.monotonic)
             shipper = Shipper(
                 collector_id=enrolled.collector_id,
-                own_keys=(signer.public,),
+                own_keys=lambda: queue.keys.now.own,
                 settings=settings or ShipSettings(),
                 store=queue,
                 post=post,
@@ -193,6 +214,6 @@ async def enrolled_line(
                 stop=asyncio.Event(),
                 wake=asyncio.Event(),
             )
-            yield Line(spool, queue, session, client, shipper, time, identity, signer, told, tried)
+            yield Line(spool, queue, session, client, shipper, time, identity, signer, told, tried, rotator)
         finally:
             spool.close()

@@ -25,6 +25,7 @@ from shared.predicates import (
     Collected,
     EnrolmentRequest,
     Heartbeat,
+    KeyRotation,
     Receipt,
     ReceiptEntry,
     StreamMark,
@@ -70,12 +71,19 @@ Fault = Callable[[Call], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Known:
-    """What is known of one collector: its key, its streams' entries by sequence, its last beat."""
+    """What is known of one collector: its keys and where they were rotated, its streams' entries, its last beat."""
 
     key: PublicKey
     name: str
+    retired: dict[str, tuple[PublicKey, str, int]] = field(default_factory=dict)
     places: dict[str, dict[int, str]] = field(default_factory=dict)
     last_beat: int = -1
+    said: list[Heartbeat] = field(default_factory=list)
+
+    def lose(self, stream_id: str, beyond: int) -> list[str]:
+        """Forget the places beyond this one, as a receiver that was restored from an older copy has."""
+        places = self.places[stream_id]
+        return [places.pop(place) for place in sorted(places) if place > beyond]
 
 
 class ReceiverSimulator:
@@ -99,6 +107,7 @@ class ReceiverSimulator:
         self.refused: dict[str, str] = {}
         self.held: dict[str, str] = {}
         self.contiguous_override: int | None = None
+        self.asks: list[dict[str, object]] = []
         self.keyring_version: int | None = None
         self.answer_headers: dict[str, str] = {}
         self._nonces: set[str] = set()
@@ -165,6 +174,12 @@ class ReceiverSimulator:
 
     def batch_calls(self) -> list[Call]:
         return [call for call in self.calls if call.is_batch]
+
+    def restore(self, collector_id: str, stream_id: str, beyond: int) -> list[str]:
+        """Go back to a copy that has a stream up to this place; gives the ids that it lacks."""
+        lost = self.collectors[collector_id].lose(stream_id, beyond)
+        self.accepted = [one for one in self.accepted if one not in lost]
+        return lost
 
     # --- the line ---
 
@@ -323,13 +338,13 @@ class ReceiverSimulator:
             self.objections.append(f"an entry that is no envelope: {error}")
             return ReceiptEntry(entry_digest=digest_text(sha256(raw)), status="refused", code=error.code)
         entry_id = digest_text(envelope.id)
+        if entry_id in self.refused:
+            return ReceiptEntry(attestation_id=entry_id, status="refused", code=self.refused[entry_id])
         try:
-            collected = self._verify(collector_id, envelope).as_(Collected)
+            collected = self._read(collector_id, envelope)
         except CarnetError as error:
             self.objections.append(f"an entry that does not verify: {error}")
             return ReceiptEntry(attestation_id=entry_id, status="refused", code=error.code)
-        if entry_id in self.refused:
-            return ReceiptEntry(attestation_id=entry_id, status="refused", code=self.refused[entry_id])
         place = self.collectors[collector_id].places.setdefault(collected.stream.id, {})
         if place.setdefault(collected.stream.sequence, entry_id) != entry_id:
             self.objections.append(f"two entries at place {collected.stream.sequence}")
@@ -339,6 +354,28 @@ class ReceiverSimulator:
         if entry_id in self.held:
             return ReceiptEntry(attestation_id=entry_id, status="held", code=self.held[entry_id])
         return ReceiptEntry(attestation_id=entry_id, status="accepted")
+
+    def _read(self, collector_id: str, envelope: Envelope) -> Collected | KeyRotation:
+        """Read an entry that may be signed by the key that its place asks for; a rotation brings the next key."""
+        known = self.collectors[collector_id]
+        keys = {known.key.key_id: known.key} | {name: key for name, (key, _, _) in known.retired.items()}
+        if len(envelope.signatures) == 1:
+            read = statement.read(dsse.verify_any(envelope, tuple(keys.values()))).as_(Collected)
+            retired = known.retired.get(envelope.key_id)
+            if retired is not None and (read.stream.id, read.stream.sequence) >= retired[1:]:
+                self.objections.append(f"a retired key signed place {read.stream.sequence}")
+            return read
+        old = keys.get(envelope.key_id)
+        if old is None:
+            raise UntrustedError(Code.UNKNOWN_KEY, "nobody introduced the key that was rotated")
+        raw = split_members(envelope.payload, raw=frozenset(), lists=frozenset(), max_elements=0).values["predicate"]
+        assert isinstance(raw, dict)
+        new = key_from_spki(b64decode(str(raw["publicKey"])))
+        turned = statement.read(dsse.verify(envelope, old, new)).as_(KeyRotation)
+        if old == known.key:
+            known.retired[old.key_id] = (old, turned.stream.id, turned.stream.sequence)
+            known.key = new
+        return turned
 
     def _object_to_order(self, batch: wire.Batch) -> None:
         sequences = []
@@ -369,6 +406,7 @@ class ReceiverSimulator:
                 "keyring_version": self.keyring_version or len(self.keyrings),
                 "entries": entries,
                 "streams": self._marks(collector_id),
+                "requests": self.asks,
             }
             | overrides
         )
@@ -402,6 +440,7 @@ class ReceiverSimulator:
         if beat.beat <= known.last_beat:
             raise StateError(Code.CONFLICT, f"beat {beat.beat} is not above {known.last_beat}")
         known.last_beat = beat.beat
+        known.said.append(beat)
         return beat.beat
 
 

@@ -57,7 +57,8 @@ BODIES: dict[str, dict[str, object]] = {
         "externalId": "deploy-1",
     },
     "InvitationsRequest": {"names": ["ci-99"], "approve": True},
-    "RevocationRequest": {"reason": "its owner has left"},
+    "RevocationRequest": {"kind": "lost", "reason": "its host is gone", "dryRun": True},
+    "TokenRevocationRequest": {"reason": "its owner has left"},
 }
 """A body that is taken, by the name of its model."""
 QUERIES = {"SearchQuery": f"?q={DIGEST}"}
@@ -79,6 +80,7 @@ class Everything:
     receiver: Receiver
     sender: Sender
     ids: dict[str, str] = field(default_factory=dict)
+    held: str = ""
 
     @classmethod
     async def of(cls, receiver: Receiver) -> Everything:
@@ -101,9 +103,21 @@ class Everything:
             "artifact_id": await post("/api/v1/artifacts", "ArtifactRequest"),
             "deployment_id": await post("/api/v1/deployments", "DeploymentRequest"),
             "environment_name": "production",
+            "key_id": made.sender.key.public.key_id,
         }
         await post("/api/v1/attestations", "AttestationRequest")
+        made.held = await made.hold(key)
         return made
+
+    async def hold(self, admin: str) -> str:
+        """Post something with a token that is then revoked as if it had always been in other hands."""
+        stolen = self.receiver.token(Scope.ATTESTATIONS_WRITE)
+        fields = json.dumps(BODIES["AttestationRequest"] | {"name": "Held Tests"}).encode()
+        posted = await self.receiver.post("/api/v1/attestations", fields, stolen)
+        path = f"/api/v1/tokens/{parse_token(stolen).token_id}/revoke"
+        ended = await self.receiver.post(path, b'{"kind": "compromised", "since": null, "reason": "stolen"}', admin)
+        assert (posted.status, ended.status) == (201, 200), ended.body
+        return str(posted.json["attestationId"])
 
     def path(self, route: Route) -> str:
         """The row's path with ids of this workspace; fails for a parameter of which there is none here."""
@@ -116,6 +130,8 @@ class Everything:
     def body(self, route: Route, invitation: str) -> bytes | None:
         """A body that the row takes; fails for a model of which none is known here."""
         model: type[BaseModel] | None = route.takes
+        if model is not None and model.__name__ == "ReleaseRequest":
+            return json.dumps({"attestations": [self.held], "reason": "it was not"}).encode()
         if model is None:
             assert route.method == "GET", f"{name_of(route)}: a row that takes a body names its model"
             return None

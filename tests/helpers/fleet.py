@@ -29,7 +29,7 @@ from shared.encoding import compact, digest_text, sha256
 from shared.keys import Ed25519Signer
 from shared.predicates import COLLECTED, Audience, Collector, Limits, StreamLink
 from shared.statement import subject_commit, subject_sha256
-from tests.helpers import build
+from tests.helpers import build, build_acts
 from tests.helpers.databases import Databases
 from tests.helpers.databases import sqlite_url as url
 
@@ -88,6 +88,27 @@ class Spool:
     def entries(self, count: int) -> list[bytes]:
         """Sign so many next entries."""
         return [self.entry() for _ in range(count)]
+
+    def rotation(self, new: Ed25519Signer, at: StreamLink | None = None, **changes: object) -> Envelope:
+        """Introduce another key at the next place, or at this one; the key that signs stays the same."""
+        fields: dict[str, object] = {
+            "audience": self.audience,
+            "collector": self._collector(),
+            "salt": self.random(16).hex(),
+            **changes,
+        }
+        place = at or self.link(self.next_sequence, self.last_id)
+        signed = build_acts.key_rotation_envelope(self.key, new, place, **fields)
+        if at is None:
+            self.next_sequence += 1
+            self.last_id = signed.id
+        return signed
+
+    def rotate(self, new: Ed25519Signer) -> bytes:
+        """Introduce another key at the next place, and sign with it from there on."""
+        signed = self.rotation(new).to_bytes()
+        self.key = new
+        return signed
 
     def heartbeat(self, *, beat: int | None = None, **changes: object) -> bytes:
         """Sign the next heartbeat, or one with this count."""

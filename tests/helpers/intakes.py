@@ -15,6 +15,7 @@ from collector.context import ContextConfig, SpeaksFor
 from collector.disclose import Level
 from collector.formats import Thresholds
 from collector.intake import Intake
+from collector.keys import Keys
 from collector.leaving import Destination, Reply
 from collector.opening import RootSpec
 from collector.parsing import Parser
@@ -135,7 +136,12 @@ class Host:
             plans={"ci": plan},
             spool=self.spool,
             sealing=Sealing(
-                identity, self.signer, build.EPOCH, self.clock.utcnow, self.clock.monotonic, lambda n: b"s" * n
+                identity,
+                Keys.of(self.signer, build.NOW),
+                build.EPOCH,
+                self.clock.utcnow,
+                self.clock.monotonic,
+                lambda n: b"s" * n,
             ),
             parser=self.parser,
             candidates=Candidates(settle_seconds=SETTLE, broken_after_seconds=BROKEN_AFTER),

@@ -16,8 +16,10 @@ from typing import Any
 import aiohttp
 from multidict import CIMultiDict
 
-from receiver import access, app, clock
+from receiver import access, app, clock, keys_at_hand, revoke
+from receiver.caller import operator
 from receiver.commands.embedded import Embedded, Names, Secrets
+from receiver.core.revocation import Asked, Loss, What
 from receiver.core.tokens import Kind, Scope
 from receiver.store.engine import Store
 from receiver.web.journal import make_journal
@@ -62,6 +64,13 @@ class Receiver:
                 store, self.names.workspace, kind, scopes, "test", clock.utcnow(), os.urandom, days, limit
             )
         return issued.token
+
+    def revoke(self, token_id: str) -> None:
+        """End a token, as the operator would."""
+        by, asked = operator(self.audience), Asked(What.TOKEN, token_id, Loss.LOST, None, "lost")
+        with self.store() as store:
+            signers = keys_at_hand.load(store, app.read_master_key(self.data.master_key), self.names.workspace)
+            revoke.revoke(store, signers, asked, by, clock.utcnow(), os.urandom)
 
     def store(self) -> OpenStore:
         """The database, opened a second time beside the running receiver."""

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from collector.leaving import Destination, Kind, Leaving, Reply, Told
-from collector.spool import Aside, Candidate, FileSeen, Put, Spool, SpoolSettings
+from collector.obeying import Asked
+from collector.spool import Aside, Candidate, FileSeen, Put, Said, Spool, SpoolSettings
+from collector.spool import Told as SpoolTold
 from shared import dsse
 from shared.dsse import Envelope
 from shared.encoding import canonical, sha256
@@ -64,9 +66,12 @@ def settle(
     quarantined: list[tuple[int, str]] | None = None,
     now: datetime = NOW,
     told: tuple[Told, ...] = (),
-) -> None:
+    mark: int | None = None,
+    asked: tuple[Asked, ...] = (),
+    said: Said | None = None,
+) -> SpoolTold:
     """Settle as a receipt would."""
-    spool.settle(
+    return spool.settle(
         receipt_id=sha256(f"{delivered} {quarantined}".encode()),
         receipt=b"the receipt",
         received_at=now,
@@ -74,6 +79,7 @@ def settle(
         quarantined=[(sequence, code, "no") for sequence, code in quarantined or []],
         reply=Reply(TO, told),
         now=now,
+        said=said or Said(mark, asked),
     )
 
 

@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from collector.leaving import Reply
-from collector.spool import Spool, SpoolFull, SpoolSettings, State
+from collector.obeying import Asked
+from collector.spool import Said, Spool, SpoolFull, SpoolSettings, State
 from shared.errors import StateError
+from shared.requests import Outcome, Request
 from tests.helpers.spools import EPOCH, NOW, TO, candidate, file_seen, open_spool, still_verifies
 
 KEEP = 100.0
@@ -130,8 +132,21 @@ class SpoolModel(RuleBasedStateMachine):
 
     @rule(sequence=st.integers(0, 40))
     def receiver_was_restored(self, sequence: int) -> None:
-        moved = [one for one in self.rows if one >= sequence and self._move(one, State.PENDING, {State.DELIVERED})]
-        assert self.spool.requeue_from(sequence) == len(moved)
+        again = Asked(Request(kind="resend", since_sequence=sequence), Outcome.PUT_OFF, self.now, "key")
+        told = self.spool.settle(
+            receipt_id=b"r" * 32,
+            receipt=b"receipt",
+            received_at=self.now,
+            delivered=(),
+            quarantined=(),
+            reply=Reply(TO, ()),
+            now=self.now,
+            said=Said(asked=(again,)),
+        )
+        if told.asked[0].outcome is not Outcome.PUT_OFF:
+            for one in self.rows:
+                if one >= sequence:
+                    self._move(one, State.PENDING, {State.DELIVERED})
 
     @rule(keep_bytes=st.sampled_from([0, 2_500, 1 << 30]))
     def prune(self, keep_bytes: int) -> None:

@@ -65,8 +65,7 @@ async def test_a_flood_of_refusals_is_one_row_that_counts_them(tmp_path: Path, d
 async def test_each_route_and_each_answer_is_told_apart(tmp_path: Path) -> None:
     async with refusing(tmp_path) as receiver:
         lesser, revoked = receiver.token(Scope.EVIDENCE_WRITE), receiver.token(*Scope)
-        with receiver.store() as store:
-            access.revoke(store, receiver.names.workspace, id_of(revoked), "lost", "operator", clock.utcnow())
+        receiver.revoke(id_of(revoked))
         for token in (lesser, revoked, revoked):
             await receiver.get(LIST, token)
         await receiver.get("/api/v1/nowhere", revoked)

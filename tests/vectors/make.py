@@ -75,6 +75,14 @@ def _good() -> Iterator[tuple[str, str, Envelope, Ed25519Signer]]:
         closed=True,
     )
     yield "heartbeat-busy", "a heartbeat with everything that it may say", busy, collector
+    obedient = build.heartbeat_envelope(
+        beat=8,
+        obeyed=[
+            {"kind": "rotate-key", "before": build.NOW + timedelta(days=30), "outcome": "under-way"},
+            {"kind": "resend", "since_sequence": 2, "outcome": "partly"},
+        ],
+    )
+    yield "heartbeat-obeyed", "a heartbeat that answers what receipts asked", obedient, collector
     yield "access", "a request for a bearer token", build.access_envelope(), collector
     yield "enrolment-request", "possession of a new key, proved", build.enrolment_request_envelope(), collector
     yield "claimed", "an attestation that came with a token", build.claimed_envelope(), build.claim_signer()
@@ -278,6 +286,14 @@ def _vectors() -> Iterator[Vector]:
     for name, about, envelope, key in _good():
         kind = str(parse_payload(envelope.payload)["predicateType"])
         yield Vector(f"good-{name}", about, envelope.to_bytes(), key.public.spki, kind)
+    roots = (b64encode(build.root_signer().public.spki), b64encode(build.signer(9).public.spki))
+    bringing = build.keyring(version=2, previous=build.keyring().id, roots=roots)
+    both = dsse.sign(bringing.payload, build.root_signer(), build.signer(9)).to_bytes()
+    about = "version 2, which brings the next root: both signed"
+    yield Vector(
+        "good-keyring-new-root", about, both, build.root_signer().public.spki, predicates.KEYRING, (),
+        build.signer(9).public.spki,
+    )  # fmt: skip
     rotation, successor = build_acts.key_rotation_envelope().to_bytes(), build.signer(9).public.spki
     about = "a new key, signed by the old one and by itself"
     yield Vector("good-key-rotation", about, rotation, collector.spki, predicates.KEY_ROTATION, (), successor)

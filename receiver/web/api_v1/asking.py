@@ -102,6 +102,8 @@ class Attestation(AnswerModel):
     status: Status
     code: Code | None
     """Why it is held; null where it is not."""
+    released_by: Annotated[Count | None, LEFT_OUT]
+    """The number in the register of the statement by which it counts, where it was held and released."""
     said_by: SaidBy
     """Who says so: the collector that signed it, or the token that it came with."""
     collector_id: Id | None
@@ -194,8 +196,9 @@ def shown_attestation(view: lookup.AttestationView) -> Attestation:
         name=row.name,
         passed=row.passed,
         basis=AnyBasis(row.basis),
-        status=row.status,
-        code=row.code,
+        status=view.standing.status,
+        code=view.standing.code,
+        released_by=view.standing.released_by,
         said_by=by or SaidBy(kind="collector", id=signed.collector_id if signed else ""),
         collector_id=signed.collector_id if signed else None,
         stream=Place(id=signed.stream_id.hex(), sequence=signed.sequence) if signed else None,

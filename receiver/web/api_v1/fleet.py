@@ -9,7 +9,9 @@ from aiohttp import web
 from pydantic import ConfigDict, Field
 
 from receiver import enrol, lookup
+from receiver import streams as stream_cases
 from receiver.core.admit import KeyState
+from receiver.core.completeness import Lack, Standing
 from receiver.core.tokens import Scope
 from receiver.web import answers
 from receiver.web.answers import AnswerModel, Listed
@@ -77,6 +79,11 @@ class CollectorKey(AnswerModel):
     public_key: Spki
     state: KeyState
     added_at: Timestamp
+    introduced_by: DigestText | None
+    """The key whose rotation brought it; null for the one that was enrolled."""
+    retired_stream: str | None
+    retired_from: Count | None
+    """A retired key is good below this number of that stream, and for nothing else."""
 
 
 class Collector(AnswerModel):
@@ -93,14 +100,30 @@ class Collector(AnswerModel):
     """When its last heartbeat came."""
 
 
+class Hole(AnswerModel):
+    """Numbers of a stream that are not here, the first and the last inside, and what is known of why."""
+
+    first: Count
+    last: Count
+    kind: Lack
+
+
 class Stream(AnswerModel):
-    """How far one stream of a collector is here."""
+    """How one stream of a collector stands: how far it is here, and what is missing of it."""
 
     id: str
+    standing: Standing
+    """`silent`: no heartbeat in time; `abandoned`: a newer stream and no farewell; `retired`: it said farewell."""
+    complete: bool
+    """Nothing is missing but what people closed, and nothing stands against the stream itself."""
     contiguous_to: Count | None
     """Everything up to this number is here."""
     head: Count | None
     """The highest number that was seen."""
+    known_to: Count | None
+    """The highest number that is known of: seen, or named by a heartbeat."""
+    holes: tuple[Hole, ...]
+    """Every number up to there that is not here, in rising order."""
     forked_from: Count | None
     """The first number that stands there twice with different content."""
     closed: bool
@@ -152,9 +175,10 @@ async def collector(request: web.Request) -> web.Response:
 
 
 async def streams(request: web.Request) -> web.Response:
-    """Show how far each stream of a collector is here."""
-    found = await services(request).desk.ask(
-        lookup.streams, caller(request).workspace_id, request.match_info["collector_id"]
+    """Show how each stream of a collector stands, and what is missing of it."""
+    desk = services(request).desk
+    found = await desk.ask(
+        stream_cases.of_collector, caller(request).workspace_id, request.match_info["collector_id"], desk.now()
     )
     return answers.model(Listed[Stream](items=tuple(_stream(one) for one in found), next_cursor=None))
 
@@ -172,6 +196,9 @@ def _collector(view: lookup.CollectorView) -> Collector:
                 public_key=b64encode(one.key.public.spki),
                 state=one.key.state,
                 added_at=one.added_at,
+                introduced_by=one.introduced_by,
+                retired_stream=None if one.key.retired_stream is None else one.key.retired_stream.hex(),
+                retired_from=one.key.retired_from,
             )
             for one in view.keys
         ),
@@ -181,18 +208,25 @@ def _collector(view: lookup.CollectorView) -> Collector:
     )
 
 
-def _stream(view: lookup.StreamView) -> Stream:
-    state = view.state
+def _stream(view: stream_cases.StreamView) -> Stream:
     return Stream(
         id=view.stream_id,
-        contiguous_to=state.mark if state.mark >= 0 else None,
-        head=state.head if state.head >= 0 else None,
-        forked_from=state.forked_from,
+        standing=view.standing,
+        complete=view.complete,
+        contiguous_to=_number(view.mark),
+        head=_number(view.head),
+        known_to=_number(view.known_to),
+        holes=tuple(Hole(first=first, last=last, kind=kind) for kind, (first, last) in view.holes),
+        forked_from=view.forked_from,
         closed=view.closed,
         last_beat=view.beat,
         heard_at=view.heard_at,
         waiting=view.waiting,
     )
+
+
+def _number(found: int) -> int | None:
+    return found if found >= 0 else None
 
 
 ROUTES = (

@@ -8,11 +8,10 @@ from receiver import access
 from receiver.core.tokens import Kind, Scope
 from receiver.web import answers
 from receiver.web.answers import AnswerModel, Listed
-from receiver.web.bodies import RequestModel, read_body, read_model
 from receiver.web.queries import Page, read_query
-from receiver.web.routes import reads, writes
+from receiver.web.routes import reads
 from receiver.web.state import caller, services
-from shared.fields import Id, Name, Timestamp
+from shared.fields import Id, Timestamp
 from shared.predicates import Limits
 from shared.wire import API
 
@@ -40,21 +39,6 @@ class Token(AnswerModel):
     """Why it was revoked."""
 
 
-class RevocationRequest(RequestModel):
-    """Why a token is to be good no more."""
-
-    reason: Name
-
-
-class Revoked(AnswerModel):
-    """A token that is good no more."""
-
-    id: Id
-    revoked_at: Timestamp
-    """When it was revoked first."""
-    reason: str | None
-
-
 async def tokens(request: web.Request) -> web.Response:
     """List the workspace's tokens, without the hourly ones of collectors.
 
@@ -65,25 +49,6 @@ async def tokens(request: web.Request) -> web.Response:
         access.listed, caller(request).workspace_id, page.limit, page.cursor
     )
     return answers.model(Listed[Token](items=tuple(_token(one) for one in found), next_cursor=cursor))
-
-
-async def revoke(request: web.Request) -> web.Response:
-    """Revoke a token: from the next request on it is refused.
-
-    One that is revoked already is answered with its first time and reason, and stays so.
-    """
-    asked = read_model(RevocationRequest, await read_body(request))
-    who, desk = caller(request), services(request).desk
-    row = await desk.change(
-        access.revoke,
-        who.workspace_id,
-        request.match_info["token_id"],
-        asked.reason,
-        who.token_id,
-        desk.now(),
-        request.remote,
-    )
-    return answers.model(Revoked(id=row.token_id, revoked_at=row.revoked_at or desk.now(), reason=row.revoked_reason))
 
 
 def _token(row: access.TokenRow) -> Token:
@@ -102,7 +67,4 @@ def _token(row: access.TokenRow) -> Token:
     )
 
 
-ROUTES = (
-    reads(_TOKENS, tokens, Scope.ADMIN, asks=Page, gives=Listed[Token]),
-    writes(f"{_TOKENS}/{{token_id}}/revoke", revoke, Scope.ADMIN, takes=RevocationRequest, gives={200: Revoked}),
-)
+ROUTES = (reads(_TOKENS, tokens, Scope.ADMIN, asks=Page, gives=Listed[Token]),)

@@ -31,12 +31,15 @@ class Signature(AnswerModel):
 
 
 class Envelope(AnswerModel):
-    """A DSSE envelope around an in-toto statement: the exact bytes that were signed, and the signature."""
+    """A DSSE envelope around an in-toto statement: the exact bytes that were signed, and the signature.
+
+    Two of different keys have what introduces a new key: the old key's signature, then the new one's.
+    """
 
     payload: Annotated[str, Field(pattern=_BASE64, min_length=4)]
     """The statement in base64, padded."""
     payload_type: Literal["application/vnd.in-toto+json"]
-    signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=1)]
+    signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=2)]
 
 
 class BatchRequest(RequestModel):

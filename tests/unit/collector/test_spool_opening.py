@@ -168,7 +168,7 @@ def test_r9_wal_runs_with_full_sync_and_can_be_switched_back(tmp_path: Path) -> 
             assert reader.stats(NOW).pending == 1
         with Spool.open_for_change(tmp_path / "spool" / "spool.db", SMALL) as operator:  # whatever its settings say
             assert (operator.storage().journal, operator.storage().synchronous) == ("wal", "FULL")
-            operator.set_contiguous(0)
+            settle(operator, [], mark=0)
             assert spool.contiguous() == 0
     with open_spool(tmp_path / "spool") as spool:
         assert (spool.storage().journal, spool.storage().synchronous) == ("delete", "EXTRA")

@@ -194,10 +194,9 @@ def test_heartbeats_count_up_also_over_a_restart(tmp_path: Path) -> None:
 
 def test_the_contiguous_mark_is_kept_and_may_go_back(spool: Spool) -> None:
     assert spool.contiguous() == -1
-    spool.set_contiguous(41)
-    assert spool.contiguous() == 41
-    spool.set_contiguous(7)
-    assert spool.contiguous() == 7
+    for mark in (41, 7):
+        settle(spool, [], mark=mark)
+        assert spool.contiguous() == mark
 
 
 def test_the_last_answer_is_shown_with_the_entries_it_was_for(spool: Spool) -> None:

@@ -22,11 +22,10 @@ def _write(folder: Path) -> None:
     with open_spool(folder) as spool:
         put(spool, *range(8))
         spool.put([candidate(8, size=9_000, aside=Aside("truncated", "line 3", None))], epoch=EPOCH, now=NOW)
-        settle(spool, [0, 1, 2], [(3, "wrong_type"), (4, "unknown_key")])
+        settle(spool, [0, 1, 2], [(3, "wrong_type"), (4, "unknown_key")], mark=2)
         spool.drop(4, "a mistake", "ana", NOW)
         spool.forget("ci", ["out/report-1.xml"])
         spool.note_answer([5], "the receiver answered 413", NOW)
-        spool.set_contiguous(2)
         first = [Leaving(Kind.COLLECTED, spool.show(place).entry.id, 500, place) for place in (0, 1)]
         spool.leave([*first, beat(spool)], TO, NOW)
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from receiver import access, enrol, fsck, keys_at_hand, lookup, setup
 from receiver.caller import Caller
 from receiver.core.tokens import Kind, Scope, make_token
-from receiver.store.schema import tokens
+from receiver.store.identity_tables import tokens
 from shared import dsse, statement
 from shared.encoding import b64encode, digest_text, sha256
 from shared.errors import CarnetError, Code, ConfigError, MalformedError, StateError, UntrustedError

@@ -114,21 +114,31 @@ def test_without_limits_nothing_must_be_named() -> None:
     assert code_of(examine(Spool().entry(context=Context()), Spool().sender())) is None
 
 
+STREAM, OTHER_STREAM = bytes.fromhex(build.STREAM_ID), bytes(16)
+
+
 @pytest.mark.parametrize(
     ("known", "hold"),
     [
-        (KnownKey(build.signer().public, KeyState.RETIRED, 1), None),
-        (KnownKey(build.signer().public, KeyState.RETIRED, 0), Code.KEY_RETIRED),
+        (KnownKey(build.signer().public, KeyState.ACTIVE), None),
+        (KnownKey(build.signer().public, KeyState.RETIRED, 8, STREAM), None),
+        (KnownKey(build.signer().public, KeyState.RETIRED, 7, STREAM), Code.KEY_RETIRED),
+        (KnownKey(build.signer().public, KeyState.RETIRED, 8, OTHER_STREAM), Code.KEY_RETIRED),
         (KnownKey(build.signer().public, KeyState.RETIRED), Code.KEY_RETIRED),
         (KnownKey(build.signer().public, KeyState.REVOKED), Code.KEY_REVOKED),
     ],
-    ids=["below the rotation", "from the rotation on", "never said from when", "revoked"],
+    ids=["active", "below the rotation", "from the rotation on", "another stream", "never said from when", "revoked"],
 )
-def test_what_a_former_key_signed_is_kept_and_counts_by_its_place(known: KnownKey, hold: Code | None) -> None:
-    examined = examine(Spool().entry(), Spool().sender(key=known))
+def test_what_a_key_is_good_for_is_a_matter_of_its_state_and_of_the_place(known: KnownKey, hold: Code | None) -> None:
+    assert known.hold(STREAM, 7) is hold
+
+
+@pytest.mark.parametrize("state", [KeyState.RETIRED, KeyState.REVOKED])
+def test_what_a_former_key_signed_verifies_and_is_not_refused(state: KeyState) -> None:
+    examined = examine(Spool().entry(), Spool().sender(key=KnownKey(build.signer().public, state)))
     assert isinstance(examined, Examined)
     assert examined.refusal is None
-    assert examined.hold is hold
+    assert examined.hold is None
 
 
 def test_a_critical_field_that_is_not_known_here_holds_the_entry() -> None:

@@ -1,9 +1,12 @@
 """What becomes of entries at their places: chains, holes, repeats, forks."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from receiver.core.admit import Examined, Unreadable, examine
+from receiver.core.admit import Examined, KeyState, KnownKey, Placed, Sender, Unreadable, examine, examine_all
 from receiver.core.placing import Desk, Known, Outcome, Place, Status, StreamState, spots_around
+from receiver.core.rotation import examine_batch
+from shared import dsse
 from shared.dsse import Envelope
 from shared.errors import Code
 from shared.predicates import Limits
@@ -18,8 +21,8 @@ def look(spool: Spool, *envelopes: Envelope) -> list[Examined | Unreadable]:
     return [examine(one.to_bytes(), spool.sender()) for one in envelopes]
 
 
-def judge(known: Known, entries: Sequence[Examined | Unreadable]) -> Outcome:
-    return Desk(build.COLLECTOR_ID, known).judge(entries)
+def judge(known: Known, entries: Sequence[Placed | Unreadable]) -> Outcome:
+    return Desk(Spool().sender(), known).judge(entries)
 
 
 def after(known: Known, outcome: Outcome) -> Known:
@@ -177,3 +180,117 @@ def test_the_places_around_each_entry_are_what_the_store_is_asked_for() -> None:
     spool = Spool()
     spots = spots_around(look(spool, spool.envelope(), spool.envelope(spool.link(7, b"\x02" * 32))))
     assert sorted(sequence for _, sequence in spots) == [0, 1, 6, 7, 8]
+
+
+# --- rotations ---
+
+NEW, THIRD = build.signer(9), build.signer(10)
+RETIRED, REVOKED = (Status.HELD, Code.KEY_RETIRED), (Status.HELD, Code.KEY_REVOKED)
+UNKNOWN = (Status.REFUSED, Code.UNKNOWN_KEY)
+
+
+def turned(known: Known, sender: Sender, *entries: bytes) -> Outcome:
+    judged, _ = examine_batch(entries, sender, examine_all)
+    return Desk(sender, known).judge(judged)
+
+
+def with_keys(sender: Sender, outcome: Outcome) -> Sender:
+    return replace(sender, keys=outcome.keys)
+
+
+def states(outcome: Outcome) -> dict[str, KeyState]:
+    return {key_id: key.state for key_id, key in outcome.keys.items()}
+
+
+def test_a_rotation_takes_its_place_and_turns_the_keys_behind_it() -> None:
+    spool = Spool()
+    entries = [*spool.entries(2), spool.rotate(NEW), *spool.entries(2)]
+    outcome = turned(NOTHING, Spool().sender(), *entries)
+    assert statuses(outcome) == [ACCEPTED] * 5
+    assert sorted(sequence for _, sequence in outcome.new_places) == [0, 1, 2, 3, 4]
+    assert states(outcome) == {Spool().key.public.key_id: KeyState.RETIRED, NEW.public.key_id: KeyState.ACTIVE}
+
+
+def test_what_the_old_key_signs_from_there_on_is_held_and_what_it_signed_before_is_not() -> None:
+    old = Spool()
+    late = old.entries(2)
+    turn, after = old.rotation(NEW), old.entry()
+    elsewhere = Spool(stream_id="b1" * 16).entry()
+    outcome = turned(NOTHING, Spool().sender(), turn.to_bytes(), after, elsewhere, *late)
+    assert statuses(outcome) == [ACCEPTED, RETIRED, RETIRED, ACCEPTED, ACCEPTED]
+
+
+def test_what_the_new_key_signed_comes_from_a_stranger_until_its_rotation_is_there() -> None:
+    spool = Spool()
+    first, turn, second = spool.entry(), spool.rotate(NEW), spool.entry()
+    outcome = turned(NOTHING, Spool().sender(), second, first, turn, second)
+    assert statuses(outcome) == [UNKNOWN, ACCEPTED, ACCEPTED, ACCEPTED]
+
+
+def test_the_same_rotation_again_is_a_duplicate_and_changes_no_key() -> None:
+    spool = Spool()
+    turn, another = spool.rotate(NEW), spool.rotate(THIRD)
+    first = turned(NOTHING, Spool().sender(), turn, another)
+    known = replace(after(NOTHING, first), ids=frozenset(one.entry.id for one in first.verdicts if one.entry.id))
+    again = turned(known, with_keys(Spool().sender(), first), turn, another)
+    assert statuses(again) == [DUPLICATE, DUPLICATE]
+    assert again.keys == first.keys
+
+
+def test_a_rotation_to_a_key_that_is_known_anywhere_is_refused_and_the_old_key_goes_on() -> None:
+    spool = Spool()
+    turn, own = spool.rotation(NEW), spool.entry()
+    stranger = Spool(key=NEW).entry(spool.link(2, dsse.parse(own).id))
+    known = replace(NOTHING, taken=frozenset({NEW.public.key_id}))
+    outcome = turned(known, Spool().sender(), turn.to_bytes(), own, stranger)
+    assert statuses(outcome) == [(Status.REFUSED, Code.MALFORMED_STATEMENT), ACCEPTED, UNKNOWN]
+    assert outcome.keys == Spool().sender().keys
+    assert outcome.new_places[STREAM, 0] == Place(turn.id, None, stored=False)
+
+
+def test_a_second_rotation_to_the_same_key_is_refused() -> None:
+    spool = Spool()
+    turn = spool.rotation(NEW).to_bytes()
+    again = spool.rotation(NEW).to_bytes()
+    outcome = turned(NOTHING, Spool().sender(), turn, again)
+    assert statuses(outcome) == [ACCEPTED, (Status.REFUSED, Code.MALFORMED_STATEMENT)]
+
+
+def test_a_rotation_of_a_retired_key_introduces_nobody_who_counts_not_even_below_its_place() -> None:
+    spool = Spool()
+    first, turn = spool.envelope(), spool.rotation(NEW)
+    thief = Spool()
+    below = thief.rotation(THIRD, thief.link(0, None))
+    stolen = Spool(key=THIRD).entry(thief.link(2, turn.id))
+    outcome = turned(NOTHING, Spool().sender(), turn.to_bytes(), below.to_bytes(), stolen)
+    assert statuses(outcome) == [ACCEPTED, RETIRED, REVOKED]
+    assert first.id not in {place.id for place in outcome.new_places.values()}
+    assert states(outcome)[THIRD.public.key_id] is KeyState.REVOKED
+
+
+def test_a_rotation_in_a_forked_stream_leaves_the_old_key_and_holds_what_the_new_one_signs() -> None:
+    spool = Spool()
+    root, ours = spool.envelope(), spool.envelope()
+    known = after(NOTHING, judge(NOTHING, look(spool, root, ours)))
+    turn = spool.rotation(NEW, spool.link(1, root.id))
+    follower = Spool(key=NEW).entry(spool.link(2, turn.id))
+    outcome = turned(known, Spool().sender(), turn.to_bytes(), follower)
+    assert statuses(outcome) == [FORKED, REVOKED]
+    assert states(outcome) == {Spool().key.public.key_id: KeyState.ACTIVE, NEW.public.key_id: KeyState.REVOKED}
+
+
+def test_a_rotation_of_a_revoked_key_is_held_and_so_is_all_that_follows_from_it() -> None:
+    spool = Spool()
+    sender = spool.sender(key=KnownKey(spool.key.public, KeyState.REVOKED))
+    entries = [spool.rotate(NEW), spool.entry(), spool.rotate(THIRD), spool.entry()]
+    outcome = turned(NOTHING, sender, *entries)
+    assert statuses(outcome) == [REVOKED] * 4
+    assert set(states(outcome).values()) == {KeyState.REVOKED}
+
+
+def test_a_rotation_in_the_stream_of_another_collector_turns_nothing() -> None:
+    spool = Spool()
+    known = replace(NOTHING, streams={STREAM: StreamState("col_first", 4, 4)})
+    outcome = turned(known, Spool().sender(), spool.rotate(NEW), spool.entry())
+    assert statuses(outcome) == [(Status.REFUSED, Code.WRONG_STREAM), UNKNOWN]
+    assert outcome.keys == Spool().sender().keys

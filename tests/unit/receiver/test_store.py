@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,23 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Inspector, Row, insert, inspect, select, update
+from sqlalchemy.engine.interfaces import ReflectedIndex
 from sqlalchemy.schema import CreateTable
 
+from receiver import lookup, release, revoke, streams, watch
+from receiver.core.placing import Status
+from receiver.core.revocation import Asked, Loss, What
 from receiver.store.database import Use
 from receiver.store.engine import Store, Tx, database_of
+from receiver.store.metadata import METADATA
 from receiver.store.migrate import migrate
-from receiver.store.schema import APPEND_ONLY, METADATA, instance, workspaces
+from receiver.store.schema import APPEND_ONLY, instance, workspaces
 from shared.errors import ConfigError, StateError, TryLaterError
+from shared.predicates import Person
 from tests.helpers import build
+from tests.helpers.build_acts import ALICE, BOB
 from tests.helpers.databases import Databases
-from tests.helpers.fleet import make_receiver
+from tests.helpers.fleet import Receiver, make_receiver
 from tests.helpers.posts import Pipeline
 
 INSTANCE = insert(instance).values(one=1, receiver_id="rcv_x", created_at=0)
@@ -114,7 +122,7 @@ def described(found: Inspector) -> dict[str, list[str]]:
         table: sorted(
             [
                 *(repr(sorted((name, repr(value)) for name, value in one.items())) for one in found.get_columns(table)),
-                *map(repr, found.get_indexes(table)),
+                *(repr({**one, "dialect_options": options_of(one)}) for one in found.get_indexes(table)),
                 *map(repr, found.get_unique_constraints(table)),
                 *map(repr, found.get_foreign_keys(table)),
                 repr(found.get_pk_constraint(table)),
@@ -123,6 +131,11 @@ def described(found: Inspector) -> dict[str, list[str]]:
         for table in found.get_table_names()
         if table != "alembic_version"
     }
+
+
+def options_of(index: ReflectedIndex) -> list[tuple[str, str]]:
+    """What else a database says of an index, with conditions as they are written."""
+    return sorted((name, str(value)) for name, value in index.get("dialect_options", {}).items())
 
 
 def assert_same_options(connection: Connection) -> None:
@@ -144,18 +157,54 @@ def test_evidence_is_never_changed_and_never_deleted(databases: Databases, tmp_p
     spool, caller = receiver.enrol()
     parts = build.claim(type="SBOM", evidence={"componentCount": 0, "components": ["pkg:pypi/a@1"], "reportedAt": "x"})
     receiver.take(caller, "b1", [*spool.entries(2), spool.entry(claim=parts)], spool.heartbeat())
+    receiver.take(caller, "b2", [spool.rotate(build.signer(9))])
+    lost = spool.next_sequence
+    spool.entry()
+    receiver.take(caller, "b3", [spool.entry()])
+    watch.look(receiver.store, receiver.workspace_id, receiver.now)
+    person = Person(issuer="rcv", subject="anna@example.org", method="password", role="admin")
+    streams.close(
+        receiver.store,
+        receiver.signers,
+        spool.stream_id,
+        (lost, lost),
+        "gone",
+        (person,),
+        receiver.now,
+        receiver.random,
+    )
     Pipeline(receiver).attest(passed=False)
+    revoke_and_release(receiver, spool.collector_id)
     acts = ["UPDATE {} SET workspace_id = 'x'", "DELETE FROM {}"]
     if databases.kind == "postgresql":
         acts.append("TRUNCATE {} CASCADE")
     for name in APPEND_ONLY:
         before = rows(receiver.store, name)
-        assert before != []
+        assert before != [], name
         for act in acts:
             with pytest.raises(TryLaterError):
                 run(receiver.store, act.format(name))
         assert rows(receiver.store, name) == before
     receiver.store.close()
+
+
+def revoke_and_release(receiver: Receiver, collector_id: str) -> None:
+    """Revoke a collector twice, release one of its attestations, and take the second revocation back."""
+    store, signers, now = receiver.store, receiver.signers, receiver.now + timedelta(minutes=1)
+    numbers = [
+        revoke.revoke(
+            store,
+            signers,
+            Asked(What.COLLECTOR, collector_id, Loss.COMPROMISED, since, "x"),
+            ALICE,
+            now,
+            receiver.random,
+        ).revocation
+        for since in (now, None)
+    ]
+    (held, *_) = lookup.attestations(store, receiver.workspace_id, lookup.Filters(status=Status.HELD), 1).items
+    for wanted in (release.Wanted((held.row.id,), None, "x"), release.Wanted((), numbers[1], "x")):
+        release.release(store, signers, wanted, (ALICE, BOB), now, receiver.random)
 
 
 def rows(store: Store, table: str) -> list[Row[Any]]:

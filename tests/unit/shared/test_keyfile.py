@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from shared.encoding import b64encode
 from shared.errors import ConfigError
-from shared.keyfile import load_key, read_secret, write_key, write_secret
+from shared.keyfile import load_key, read_passphrase, read_secret, write_key, write_secret
 from tests.helpers.build import seed, signer
 
 _PKCS8 = bytes.fromhex("302e020100300506032b657004220420")
@@ -223,3 +224,108 @@ def test_a_key_with_line_ends_of_another_system_is_loaded(tmp_path: Path) -> Non
 def test_a_file_that_is_too_large_is_refused(tmp_path: Path) -> None:
     assert "too large" in refusal(placed(tmp_path / "key.pem", GOOD + b"\n" * (1 << 20))).detail
     assert read_secret(placed(tmp_path / "largest", b"x" * 4096), "hint") == b"x" * 4096
+
+
+# --- under a passphrase ---
+
+
+def test_an_encrypted_key_is_read_back_with_its_passphrase(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    made = write_key(path, seed(1), b"open sesame")
+    assert path.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert load_key(path, b"open sesame").public == made.public == signer(1).public
+
+
+def test_a_key_in_the_clear_needs_no_passphrase_and_minds_none(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    write_key(path, seed(1))
+    assert load_key(path, b"of no use").public == signer(1).public
+
+
+@pytest.mark.parametrize("passphrase", [b"open sesame ", b"", b"Open Sesame", b"\xff"])
+def test_a_wrong_passphrase_is_said_in_words_and_not_shown(passphrase: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    write_key(path, seed(1), b"open sesame")
+    with pytest.raises(ConfigError, match="does not open with this passphrase") as caught:
+        load_key(path, passphrase)
+    assert "esame" not in f"{caught.value} {caught.value.hint}"
+
+
+def test_without_a_passphrase_an_encrypted_key_says_where_one_belongs(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    write_key(path, seed(1), b"open sesame")
+    with pytest.raises(ConfigError, match="no passphrase was given") as caught:
+        load_key(path)
+    assert "key_passphrase_file" in str(caught.value.hint)
+
+
+def test_openssl_reads_the_encrypted_key_that_we_write(tmp_path: Path) -> None:
+    path = tmp_path / "key.pem"
+    made = write_key(path, seed(1), b"open sesame")
+    (tmp_path / "pass").write_bytes(b"open sesame\n")
+    words = ["openssl", "pkey", "-in", str(path), "-passin", f"file:{tmp_path / 'pass'}", "-pubout", "-outform", "DER"]
+    assert subprocess.run(words, check=True, capture_output=True).stdout == made.public.spki
+
+
+@pytest.mark.parametrize("how", [["-v2", "aes-256-cbc"], ["-scrypt"]], ids=["PBKDF2", "scrypt"])
+def test_we_read_the_encrypted_key_that_openssl_writes(how: list[str], tmp_path: Path) -> None:
+    clear, path = tmp_path / "clear.pem", tmp_path / "key.pem"
+    write_key(clear, seed(1))
+    (tmp_path / "pass").write_bytes(b"open sesame\n")
+    words = [
+        "openssl",
+        "pkcs8",
+        "-topk8",
+        "-in",
+        str(clear),
+        "-out",
+        str(path),
+        "-passout",
+        f"file:{tmp_path / 'pass'}",
+        *how,
+    ]
+    subprocess.run(words, check=True, capture_output=True)
+    path.chmod(0o600)
+    assert load_key(path, b"open sesame").public == signer(1).public
+
+
+def test_an_encrypted_key_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pass").write_bytes(b"open sesame\n")
+    path = tmp_path / "key.pem"
+    words = ["openssl", "genpkey", "-algorithm", "X25519", "-out", str(path), "-aes-256-cbc", "-pass"]
+    subprocess.run([*words, f"file:{tmp_path / 'pass'}"], check=True, capture_output=True)
+    path.chmod(0o600)
+    with pytest.raises(ConfigError, match="no Ed25519 key"):
+        load_key(path, b"open sesame")
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"open sesame", b"open sesame"), (b"open sesame\r\nmore", b"open sesame"), (b" a \n", b" a ")],
+)
+def test_a_passphrase_is_the_first_line_of_its_file(content: bytes, expected: bytes, tmp_path: Path) -> None:
+    assert read_passphrase(placed(tmp_path / "pass", content)) == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"x" * 1_001])
+def test_a_file_without_a_passphrase_is_refused(content: bytes, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="holds no passphrase"):
+        read_passphrase(placed(tmp_path / "pass", content))
+
+
+@pytest.mark.parametrize(("mode", "credential", "good"), [
+    (0o400, False, True), (0o440, False, False), (0o440, True, True), (0o444, True, False), (0o460, True, False),
+])  # fmt: skip
+def test_who_else_may_read_a_passphrase_is_looked_at(
+    mode: int,
+    credential: bool,  # noqa: FBT001
+    good: bool,  # noqa: FBT001
+    tmp_path: Path,
+) -> None:
+    path = placed(tmp_path / "pass", b"open sesame", mode)
+    if good:
+        assert read_passphrase(path, credential=credential) == b"open sesame"
+    else:
+        with pytest.raises(ConfigError, match="can be read by others"):
+            read_passphrase(path, credential=credential)

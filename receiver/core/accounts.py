@@ -1,0 +1,73 @@
+"""Accounts of people: roles and what each includes, e-mail addresses, and passwords, of which only a hash is kept.
+
+Passwords are hashed with Argon2id (RFC 9106) at libsodium's interactive limits: 64 MiB, two passes.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from nacl.exceptions import CryptoError
+from nacl.pwhash import argon2id
+
+from shared.errors import Code, MalformedError, UntrustedError
+
+MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS = 12, 200
+_MAX_EMAIL_CHARS = 200
+_EMAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[a-z0-9.-]{1,128}", re.ASCII)
+
+
+class Role(StrEnum):
+    """What a person may do in a workspace; an auditor reads everything and changes nothing."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    APPROVER = "approver"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+_RANK = {Role.VIEWER: 0, Role.OPERATOR: 1, Role.APPROVER: 2, Role.ADMIN: 3}
+
+
+def includes(role: Role, needed: Role) -> bool:
+    """Say whether a role may do what another one may; an auditor's is no more than a viewer's."""
+    return _RANK.get(role, _RANK[Role.VIEWER]) >= _RANK.get(needed, len(_RANK)) or role is needed
+
+
+def read_email(text: str) -> str:
+    """Give an address as it is kept, in lower case; raises `MalformedError` (`invalid_field`)."""
+    email = text.strip().lower()
+    if len(email) > _MAX_EMAIL_CHARS or _EMAIL.fullmatch(email) is None:
+        raise MalformedError(Code.INVALID_FIELD, f"{text[:80]!r} is no e-mail address", "write name@example.org")
+    return email
+
+
+def hash_password(password: str) -> str:
+    """Hash a password with a salt of its own; raises `MalformedError` for one that is too short or too long."""
+    if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
+        raise MalformedError(
+            Code.INVALID_FIELD,
+            f"a password of {len(password)} characters",
+            f"take {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS}; several words are easier to keep",
+        )
+    hashed: bytes = argon2id.str(
+        password.encode(), opslimit=argon2id.OPSLIMIT_INTERACTIVE, memlimit=argon2id.MEMLIMIT_INTERACTIVE
+    )
+    return hashed.decode("ascii")
+
+
+def matches(password: str, stored: str) -> bool:
+    """Say whether this is the password of which `stored` was kept; as slow for a wrong one as for the right one."""
+    if len(password) > MAX_PASSWORD_CHARS:
+        return False
+    try:
+        return bool(argon2id.verify(stored.encode("ascii"), password.encode()))
+    except (CryptoError, ValueError):
+        return False
+
+
+def not_signed_in() -> UntrustedError:
+    """Give the one answer to a wrong address, a wrong password and an account that has ended."""
+    return UntrustedError(Code.UNAUTHORIZED, "e-mail address or password is wrong", "try again, or ask an admin")

@@ -1,0 +1,63 @@
+"""Write the next version of a workspace's keyring, for its root to sign.
+
+Invariants: a key that was ever in it stays in it, with the time that it ended, so that what it signed can still be
+verified; revocations only grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from shared import dsse, statement
+from shared.dsse import Envelope
+from shared.encoding import b64encode, digest_text, sha256
+from shared.keyring import TrustedKeyring
+from shared.keys import Signer
+from shared.predicates import KEYRING, Audience, Keyring, Register, RoleKey
+from shared.statement import subject_sha256
+
+FIRST = 1
+"""The version of the first keyring."""
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What the next keyring says; `roots` are the one that signs, and the one that it introduces where it does."""
+
+    audience: Audience
+    keys: Sequence[RoleKey]
+    revocations: Iterable[str]
+    place: Register
+    salt: bytes
+    issued_at: datetime
+    roots: Sequence[Signer]
+
+
+def first(what: Next) -> Envelope:
+    """Sign version 1."""
+    return _signed(what, FIRST, None, ())
+
+
+def after(held: TrustedKeyring, what: Next) -> Envelope:
+    """Sign the version that follows the one held; what that revoked stays revoked."""
+    return _signed(what, held.content.version + 1, digest_text(held.id), held.content.revocations)
+
+
+def _signed(what: Next, version: int, previous: str | None, revoked: Sequence[str]) -> Envelope:
+    signer, newest = what.roots[0], what.roots[-1]
+    keyring = Keyring(
+        audience=what.audience,
+        key_id=signer.public.key_id,
+        salt=what.salt.hex(),
+        register_=what.place,
+        version=version,
+        previous=previous,
+        issued_at=what.issued_at,
+        keys=tuple(what.keys),
+        revocations=tuple(dict.fromkeys((*revoked, *sorted(what.revocations)))),
+        roots=None if newest is signer else (b64encode(signer.public.spki), b64encode(newest.public.spki)),
+    )
+    subject = subject_sha256(sha256(newest.public.spki).hex())
+    return dsse.sign(statement.payload(KEYRING, (subject,), keyring), *what.roots)

@@ -1,0 +1,102 @@
+"""Key rotations as they came: the exact envelope of each, signed by the old key and by the new one, and its place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row, insert, select
+
+from receiver.core.placing import Status
+from receiver.store.columns import micros, moment
+from receiver.store.engine import Tx
+from receiver.store.identity_tables import rotations
+from shared.dsse import Envelope, Signature
+from shared.encoding import digest_text, parse_digest
+from shared.errors import Code
+
+
+@dataclass(frozen=True, slots=True)
+class RotationRow:
+    """A rotation that is stored: its place, what became of it, and its envelope; ids are 32 bytes, the stream's 16."""
+
+    id: bytes
+    collector_id: str
+    stream_id: bytes
+    sequence: int
+    status: Status
+    code: Code | None
+    received_at: datetime
+    envelope: Envelope
+
+    @property
+    def old_key_id(self) -> str:
+        """The key that introduced the new one."""
+        return self.envelope.signatures[0].key_id
+
+    @property
+    def new_key_id(self) -> str:
+        """The key that was introduced."""
+        return self.envelope.signatures[1].key_id
+
+
+def add(tx: Tx, workspace_id: str, row: RotationRow) -> None:
+    """Store a rotation; an id that is stored already is refused by the database."""
+    old, new = row.envelope.signatures
+    tx.execute(
+        insert(rotations).values(
+            workspace_id=workspace_id,
+            id=row.id,
+            collector_id=row.collector_id,
+            stream_id=row.stream_id,
+            sequence=row.sequence,
+            old_key_id=parse_digest(old.key_id),
+            new_key_id=parse_digest(new.key_id),
+            status=row.status.value,
+            code=None if row.code is None else row.code.value,
+            received_at=micros(row.received_at),
+            payload=row.envelope.payload,
+            signature=old.raw,
+            second_signature=new.raw,
+        )
+    )
+
+
+def known_ids(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> frozenset[bytes]:
+    """Say which of these ids are stored."""
+    asked = select(rotations.c.id).where(rotations.c.workspace_id == workspace_id, rotations.c.id.in_(list(ids)))
+    return frozenset(tx.execute(asked).scalars())
+
+
+def find(tx: Tx, workspace_id: str, rotation_id: bytes) -> RotationRow | None:
+    """Give the rotation with an id."""
+    asked = select(rotations).where(rotations.c.workspace_id == workspace_id, rotations.c.id == rotation_id)
+    row = tx.execute(asked).one_or_none()
+    return None if row is None else _read(row)
+
+
+def rows(tx: Tx, workspace_id: str, collector_id: str | None = None) -> list[RotationRow]:
+    """Give the rotations of a collector, or of a whole workspace, oldest first."""
+    asked = select(rotations).where(rotations.c.workspace_id == workspace_id)
+    if collector_id is not None:
+        asked = asked.where(rotations.c.collector_id == collector_id)
+    return [_read(row) for row in tx.execute(asked.order_by(rotations.c.received_at, rotations.c.sequence))]
+
+
+def _read(row: Row[Any]) -> RotationRow:
+    signatures = (
+        Signature(digest_text(row.old_key_id), row.signature),
+        Signature(digest_text(row.new_key_id), row.second_signature),
+    )
+    return RotationRow(
+        row.id,
+        row.collector_id,
+        row.stream_id,
+        row.sequence,
+        Status(row.status),
+        None if row.code is None else Code(row.code),
+        moment(row.received_at),
+        Envelope(row.payload, signatures),
+    )

@@ -1,0 +1,202 @@
+"""How streams stand: everything that is known of them put together, and their states out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, insert, or_, select, update
+
+from receiver.core import completeness
+from receiver.core.completeness import Facts, Heard, Standing, State
+from receiver.core.hearing import listed_ranges, read_ranges
+from receiver.core.ranges import Range, Ranges, ranges
+from receiver.store import presence
+from receiver.store import streams as stream_rows
+from receiver.store.collectors import CollectorStatus
+from receiver.store.columns import micros, moment
+from receiver.store.engine import Tx
+from receiver.store.identity_tables import collector_requests, collectors
+from receiver.store.schema import streams
+from receiver.store.stream_tables import closed_gaps, stream_notes
+from shared.encoding import canonical, parse_json
+from shared.requests import Outcome, RequestKind
+
+_ENDED = frozenset({CollectorStatus.REVOKED.value, CollectorStatus.RETIRED.value})
+
+_OBEYED = (Outcome.DONE.value, Outcome.PARTLY.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """How a stream stood when its last change was noted: standing, fork, what it lacked; what was taken then."""
+
+    standing: Standing
+    forked_from: int | None
+    lacking: Ranges
+    taken: Ranges
+
+
+@dataclass(frozen=True, slots=True)
+class StreamNow:
+    """A stream as it stands now: whose it is, its numbers, its state, the latest heartbeat, and what was noted."""
+
+    stream_id: bytes
+    collector_id: str
+    mark: int
+    head: int
+    taken: Ranges
+    heard: Heard | None
+    state: State
+    noted: Noted | None
+
+
+def every(
+    tx: Tx,
+    workspace_id: str,
+    now: datetime,
+    *,
+    collector_id: str | None = None,
+    stream_id: bytes | None = None,
+) -> list[StreamNow]:
+    """Work out how streams stand, oldest first: those of a workspace, of one collector, or one of them."""
+    rows = _rows(tx, workspace_id, collector_id)
+    newest: dict[str, int] = {}
+    for row in rows:
+        newest[row.collector_id] = max(row.opened_at, newest.get(row.collector_id, 0))
+    beats = stream_rows.heard(tx, workspace_id, collector_id)
+    heads = stream_rows.at_high_water(tx, workspace_id)
+    refused = stream_rows.unstored(tx, workspace_id)
+    closed, notes, there = _closed(tx, workspace_id), _notes(tx, workspace_id), presence.noted(tx, workspace_id)
+    intervals = _intervals(tx, workspace_id)
+    found = []
+    for row in rows:
+        if stream_id is not None and row.stream_id != stream_id:
+            continue
+        noted = notes.get(row.stream_id)
+        taken = _taken(tx, workspace_id, row, noted)
+        facts = Facts(
+            opened_at=moment(row.opened_at),
+            mark=row.mark,
+            above=taken,
+            unstored=refused.get(row.stream_id, ()),
+            forked_from=row.forked_from,
+            heard=beats.get(row.stream_id),
+            at_high_water=heads.get(row.stream_id),
+            closed=closed.get(row.stream_id, ()),
+            newer=row.opened_at < newest[row.collector_id],
+            ended=row.status in _ENDED,
+            intermittent=bool(row.intermittent),
+            lag=timedelta(seconds=row.lag_seconds),
+        )
+        interval = intervals.get(row.collector_id, completeness.INTERVAL)
+        state = completeness.state(facts, there, now, interval)
+        found.append(StreamNow(row.stream_id, row.collector_id, row.mark, row.head, taken, facts.heard, state, noted))
+    return found
+
+
+def note(tx: Tx, workspace_id: str, one: StreamNow, lacking: Ranges) -> None:
+    """Note how a stream stands, so that its next change is told from that."""
+    values = {
+        "standing": one.state.standing.value,
+        "forked_from": one.state.forked_from,
+        "lacking": canonical(listed_ranges(lacking)).decode(),
+        "taken": canonical(listed_ranges(one.taken)).decode(),
+    }
+    if one.noted is None:
+        tx.execute(insert(stream_notes).values(workspace_id=workspace_id, stream_id=one.stream_id, **values))
+    else:
+        tx.execute(
+            update(stream_notes)
+            .where(stream_notes.c.workspace_id == workspace_id, stream_notes.c.stream_id == one.stream_id)
+            .values(values)
+        )
+
+
+def close(tx: Tx, workspace_id: str, stream_id: bytes, part: Range, number: int, now: datetime) -> None:
+    """Keep that people said that these places are lost, by the statement with this number in the register."""
+    first, last = part
+    tx.execute(
+        insert(closed_gaps).values(
+            workspace_id=workspace_id,
+            number=number,
+            stream_id=stream_id,
+            first=first,
+            last=last,
+            closed_at=micros(now),
+        )
+    )
+
+
+def _rows(tx: Tx, workspace_id: str, collector_id: str | None) -> list[Row[Any]]:
+    asked = (
+        select(streams, collectors.c.status, collectors.c.intermittent, collectors.c.lag_seconds)
+        .join_from(
+            streams,
+            collectors,
+            (collectors.c.workspace_id == streams.c.workspace_id)
+            & (collectors.c.collector_id == streams.c.collector_id),
+        )
+        .where(streams.c.workspace_id == workspace_id)
+        .order_by(streams.c.opened_at, streams.c.stream_id)
+    )
+    if collector_id is not None:
+        asked = asked.where(streams.c.collector_id == collector_id)
+    return list(tx.execute(asked))
+
+
+def _intervals(tx: Tx, workspace_id: str) -> dict[str, timedelta]:
+    """Give how often heartbeats are due of collectors that were asked for another interval.
+
+    One that was asked may have obeyed before it says so, so the longest that it may keep to counts.
+    """
+    asked = (
+        select(collector_requests.c.collector_id, collector_requests.c.seconds, collector_requests.c.outcome)
+        .where(
+            collector_requests.c.workspace_id == workspace_id,
+            collector_requests.c.kind == RequestKind.HEARTBEAT.value,
+            collector_requests.c.seconds.is_not(None),
+            or_(collector_requests.c.outcome.is_(None), collector_requests.c.outcome.in_(_OBEYED)),
+        )
+        .order_by(collector_requests.c.number)
+    )
+    kept: dict[str, int] = {}
+    may_be: dict[str, int] = {}
+    for row in tx.execute(asked):
+        if row.outcome is None:
+            may_be[row.collector_id] = max(row.seconds, may_be.get(row.collector_id, 0))
+        else:
+            kept[row.collector_id] = row.seconds
+    return {
+        one: max(completeness.INTERVAL, timedelta(seconds=max(kept.get(one, 0), may_be.get(one, 0))))
+        for one in {*kept, *may_be}
+    }
+
+
+def _taken(tx: Tx, workspace_id: str, row: Row[Any], noted: Noted | None) -> Ranges:
+    known: Ranges = () if row.mark < 0 else ((0, row.mark),)
+    if row.head <= row.mark:
+        return known
+    # What was taken stays taken: only what was open is looked at again.
+    known = ranges([*known, *(() if noted is None else noted.taken)])
+    return stream_rows.taken_beside(tx, workspace_id, row.stream_id, known)
+
+
+def _closed(tx: Tx, workspace_id: str) -> dict[bytes, Ranges]:
+    found: dict[bytes, list[Range]] = {}
+    for row in tx.execute(select(closed_gaps).where(closed_gaps.c.workspace_id == workspace_id)):
+        found.setdefault(row.stream_id, []).append((row.first, row.last))
+    return {stream_id: ranges(parts) for stream_id, parts in found.items()}
+
+
+def _notes(tx: Tx, workspace_id: str) -> dict[bytes, Noted]:
+    return {
+        row.stream_id: Noted(
+            Standing(row.standing),
+            row.forked_from,
+            read_ranges(parse_json(row.lacking.encode())),
+            read_ranges(parse_json(row.taken.encode())),
+        )
+        for row in tx.execute(select(stream_notes).where(stream_notes.c.workspace_id == workspace_id))
+    }
