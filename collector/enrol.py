@@ -14,7 +14,7 @@ from collector.trust import Enrolled, follow
 from shared import dsse, statement
 from shared.encoding import b64encode, digest_text, parse_object, sha256
 from shared.errors import Code, StateError, TryLaterError, UntrustedError
-from shared.keyring import TrustedKeyring, open_keyring
+from shared.keyring import TrustedKeyring, open_keyring, version_of
 from shared.keys import key_from_spki
 from shared.predicates import ACCESS, ENROLMENT_REQUEST, Access, Enrolment, EnrolmentRequest
 from shared.statement import subject_sha256
@@ -22,13 +22,14 @@ from shared.wire import (
     ACCESS_PATH,
     ENROL_PATH,
     KEYRING_PATH,
+    emit_access,
     emit_enrol_request,
     parse_enrol_answer,
     parse_keyring,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
     from collector.client import Client
@@ -67,6 +68,9 @@ def pin(offered: Offered, fingerprint: str) -> tuple[TrustedKeyring, bytes]:
             "compare the fingerprint with whoever runs the receiver; nothing was sent",
         )
     root = key_from_spki(offered.root_spki)
+    numbers = [version_of(dsse.parse(raw)) for raw in offered.versions]
+    if numbers != sorted(set(numbers)):
+        raise UntrustedError(Code.UNKNOWN_KEY, "the keyrings come in no order", "this is not ours; nothing was sent")
     first, keyring = _first_under(root, offered.versions)
     keyring, newest = follow(keyring, offered.versions)
     return keyring, newest or first
@@ -158,14 +162,19 @@ def access_request(
 
 
 async def ask_access(
-    client: Client, collector_id: str, request: Envelope, again: Callable[[], Awaitable[None]] | None = None
+    client: Client,
+    collector_id: str,
+    request: Envelope,
+    again: Callable[[], Awaitable[None]] | None = None,
+    rotations: Sequence[bytes] = (),
 ) -> str:
     """Get a bearer token for an hour with the key alone; raises what `Client` raises, or `StateError`.
 
-    `again` is awaited before the request is sent a second time.
+    `again` is awaited before the request is sent a second time; `rotations` lead to the key from one that the receiver
+    knows.
     """
     path = ACCESS_PATH.format(collector_id=collector_id)
-    return parse_token((await client.post(path, request.to_bytes(), None, again)).body)
+    return parse_token((await client.post(path, emit_access(request.to_bytes(), rotations), None, again)).body)
 
 
 async def refresh_keyring(client: Client, token: str, held: TrustedKeyring) -> tuple[TrustedKeyring, bytes | None]:

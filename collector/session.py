@@ -20,6 +20,7 @@ from collector.enrol import access_request, ask_access, refresh_keyring
 from collector.exchange import UnlistedError
 from collector.leaving import Kind, Leaving
 from shared.errors import CarnetError, Code, MalformedError, TryLaterError, UntrustedError
+from shared.wire import MAX_ACCESS_ROTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from collector.client import Answer, Client
-    from collector.keys import Keys
+    from collector.keys import Keys, Rotation
     from collector.queueing import Queue
     from collector.trust import Enrolled
     from shared.keyring import TrustedKeyring
@@ -94,16 +95,25 @@ class Session:
                 return await self._ask(signer)
             except UntrustedError:
                 continue  # retired there already: its receipt for the rotation was lost
-        return await self._ask(newest)
+        try:
+            return await self._ask(newest)
+        except UntrustedError:
+            rotations = await asyncio.to_thread(self.queue.spool.rotations)
+            if not rotations:
+                raise
+        # A receiver that was restored to before a rotation knows an older key alone.
+        return await self._ask(newest, rotations[-MAX_ACCESS_ROTATIONS:])
 
-    async def _ask(self, signer: Signer) -> str:
+    async def _ask(self, signer: Signer, rotations: Sequence[Rotation] = ()) -> str:
         about = (self.enrolled.collector_id, self.enrolled.audience, signer)
         request = access_request(*about, now=self.utcnow(), random=secrets.token_bytes)
         leaving = Leaving(Kind.ACCESS, request.id, len(request.to_bytes()))
-        listed = partial(self._list, [leaving])
+        beside = [Leaving(Kind.KEY_ROTATION, one.id, len(one.envelope), one.place) for one in rotations]
+        listed = partial(self._list, [leaving, *beside])
         await listed()
         try:
-            self._token = await ask_access(self.client, self.enrolled.collector_id, request, listed)
+            introduced = [one.envelope for one in rotations]
+            self._token = await ask_access(self.client, self.enrolled.collector_id, request, listed, introduced)
         except MalformedError as error:
             # No word on the batch that asked for a token: it must not be halved or put back for this.
             raise UntrustedError(Code.UNAUTHORIZED, f"no access was given: {error.detail}", error.hint) from None

@@ -19,7 +19,7 @@ from collector.batching import Pace
 from collector.checked import CheckedHead, Store
 from collector.exchange import Exchange, Patience, Post, StoppedError, Surroundings, asked_seconds, plainly
 from collector.receipts import beat_receipt_id
-from shared.errors import CarnetError, MalformedError, StateError, TryLaterError, UntrustedError
+from shared.errors import CarnetError, Code, MalformedError, StateError, TryLaterError, UntrustedError
 from shared.wire import BATCH_PATH, HEARTBEAT_PATH, MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, emit_batch
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class Shipper:
     _next_beat: float = field(init=False, default=float("-inf"))
     _next_refresh: float = field(init=False, default=float("-inf"))
     _next_introduction: float = field(init=False, default=float("-inf"))
+    _next_reminder: float = field(init=False, default=float("-inf"))
     _asked_seconds: float | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -312,6 +313,11 @@ class Shipper:
             self._failed(error)
             return None
         except CarnetError as error:
+            if error.code is Code.UNKNOWN_KEY and self.around.monotonic() >= self._next_reminder:
+                # A receiver that was restored to before a rotation; where it is something else, this changes nothing.
+                self._next_reminder = self.around.monotonic() + self._interval()
+                self.store.introduce_again()
+                return None
             return self._pause_after(error)
         await asyncio.to_thread(self.store.settle, settlement, {}, beat, self.around.utcnow())
         self.shipped.heartbeats += 1

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from receiver.caller import Caller
-from receiver.core.admit import KeyState
 from receiver.core.covering import EVERYTHING
 from receiver.core.cursors import read_pair, write_cursor
+from receiver.core.rotation import led_to
 from receiver.core.tokens import SECRET_BYTES, Kind, Scope, make_token, parse_token, unauthorized
 from receiver.core.trail import Act
-from receiver.store import audit, collectors, invitations, tokens, workspaces
+from receiver.store import audit, collectors, intake, invitations, tokens, workspaces
 from receiver.store import tokens as token_rows
 from receiver.store.collectors import CollectorStatus
 from receiver.store.columns import micros
@@ -22,6 +22,7 @@ from shared import dsse, statement
 from shared.encoding import JsonObject
 from shared.errors import CarnetError, Code, ConfigError, UntrustedError
 from shared.predicates import Access, Limits
+from shared.wire import parse_access
 
 # Named here because whoever calls a use case does not look into the store.
 TokenRow: TypeAlias = token_rows.TokenRow
@@ -200,25 +201,30 @@ def _find(tx: Tx, token_id: str) -> tuple[TokenRow | None, bool]:
 def collector_access(
     store: Store,
     collector_id: str,
-    envelope: bytes,
+    body: bytes,
     now: datetime,
     random: Callable[[int], bytes],
     origin: str | None = None,
 ) -> IssuedToken:
     """Give a collector a token for an hour, for a signed request that was never used before.
 
+    Beside the request may stand the collector's key rotations (`shared.wire`): a receiver that was restored to before a
+    rotation knows the older key alone, and learns of the newer one from the batch that the token is for.
+
     The collector's clock is not compared with ours: one that is wrong must not lock a collector out. Replay is
     excluded by the nonce, which is kept for 400 days. Raises `UntrustedError` (`unauthorized`) for every request that
     is not believed, and `MalformedError` for one that is no envelope.
     """
+    envelope, rotations = parse_access(body)
     parsed = dsse.parse(envelope)
+    first = dsse.parse(rotations[0]) if rotations else parsed
 
     def act(tx: Tx) -> IssuedToken:
-        owner = collectors.key_owner(tx, parsed.key_id)
+        owner = collectors.key_owner(tx, parsed.key_id) or collectors.key_owner(tx, first.key_id)
         if owner is None or owner[1] != collector_id:
             raise _no_access("nobody introduced this key for this collector")
         workspace_id = owner[0]
-        request = _believed(tx, workspace_id, collector_id, parsed)
+        request = _believed(tx, workspace_id, collector_id, parsed, rotations)
         if not collectors.use_nonce(tx, workspace_id, collector_id, bytes.fromhex(request.nonce), now):
             raise _no_access("this request was used before")
         tokens.forget_expired_access(tx, workspace_id, collector_id, now)
@@ -244,18 +250,17 @@ def collector_access(
     return store.write(act)
 
 
-def _believed(tx: Tx, workspace_id: str, collector_id: str, envelope: dsse.Envelope) -> Access:
-    """Verify a request for access under the collector's active keys."""
+def _believed(
+    tx: Tx, workspace_id: str, collector_id: str, envelope: dsse.Envelope, rotations: Sequence[bytes]
+) -> Access:
+    """Verify a request for access under the collector's active keys, or one that its rotations lead to from there."""
     if collectors.get(tx, workspace_id, collector_id).status is not CollectorStatus.ACTIVE:
         raise _no_access("this collector is not enrolled, or its enrolment has ended")
-    active = [
-        row.key.public for row in collectors.keys(tx, workspace_id, collector_id) if row.key.state is KeyState.ACTIVE
-    ]
-    workspace = workspaces.get(tx, workspace_id)
+    sender = intake.sender(tx, workspaces.get(tx, workspace_id), collector_id)
     try:
-        read = statement.read(dsse.verify_any(envelope, active))
+        read = statement.read(dsse.verify_any(envelope, list(led_to(rotations, sender).values())))
         request = read.as_(Access)
-        read.expect_audience(*workspaces.accepted_audiences(tx, workspace))
+        read.expect_audience(*sender.audiences)
         if read.not_understood or request.collector_id != collector_id:
             raise _no_access("the request is for another collector, or asks for what is not known here")
     except CarnetError as error:

@@ -38,6 +38,7 @@ BATCH_PATH = f"{API}/collector/attestations"
 HEARTBEAT_PATH = f"{API}/collector/heartbeats"
 ENROL_PATH = f"{API}/collectors/enrol"
 KEYRING_PATH = f"{API}/keyring"
+MAX_ACCESS_ROTATIONS = 100
 ACCESS_PATH = f"{API}/collectors/{{collector_id}}/access"
 
 JSON_TYPE = "application/json"
@@ -329,6 +330,27 @@ class EnrolAnswer:
     collector_id: str
     status: str
     enrolment: bytes | None
+
+
+def emit_access(request: bytes, rotations: Sequence[bytes]) -> bytes:
+    """Write a request for access around its envelope; rotations lead from a key that the receiver knows to its key."""
+    if not rotations:
+        return request
+    return b'{"request":' + request + b',"rotations":[' + b",".join(rotations) + b"]}"
+
+
+def parse_access(body: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    """Read a request for access, and the rotations that may stand beside it; raises `MalformedError`."""
+    if not body.startswith(b'{"request":'):
+        return body, ()
+    found = split_members(
+        body, raw=frozenset({"request"}), lists=frozenset({"rotations"}), max_elements=MAX_ACCESS_ROTATIONS
+    )
+    if found.values:
+        raise MalformedError(Code.UNKNOWN_FIELD, f"{min(found.values)[:80]!r} is not known here")
+    if "request" not in found.raw:
+        raise MalformedError(Code.INVALID_FIELD, "request: the signed request is needed", "see docs/wire.md")
+    return found.raw["request"], found.lists.get("rotations", ())
 
 
 def emit_enrol_request(name: str, request: bytes) -> bytes:

@@ -71,6 +71,20 @@ def examine_batch(entries: Sequence[bytes], sender: Sender, examine: Examine) ->
     return tuple(found[index] if index in found else next(others) for index in range(len(entries))), sender
 
 
+def led_to(rotations: Sequence[bytes], sender: Sender) -> dict[str, PublicKey]:
+    """Give the keys that rotations lead to from the active ones, these included; nothing else introduces a key."""
+    good = {key_id: key.public for key_id, key in sender.keys.items() if key.state is KeyState.ACTIVE}
+    for entry in rotations:
+        found = examine_rotation(entry, sender)
+        if isinstance(found, Rotation) and found.refusal is None and found.envelope.key_id in good:
+            new = found.new_key
+            known = sender.keys.get(new.key_id)
+            if known is None:
+                sender = replace(sender, keys={**sender.keys, new.key_id: KnownKey(new, KeyState.ACTIVE)})
+                good[new.key_id] = new
+    return good
+
+
 def _signed_twice(entry: bytes) -> bool:
     return _SECOND_SIGNATURE in entry[-_TAIL_BYTES:]
 

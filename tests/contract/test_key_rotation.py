@@ -1,6 +1,7 @@
 """A collector's key turns over: nothing is lost, nothing is refused that was good, and nobody else's key comes in."""
 
 from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from shared.errors import Code, UntrustedError
 from shared.keys import SPKI_PREFIX, Ed25519Signer
 from shared.predicates import KEY_ROTATION
 from shared.statement import payload, subject_sha256
-from shared.wire import emit_batch
+from shared.wire import emit_access, emit_batch
 from tests.helpers import build, build_acts
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, Spool, make_receiver, results, told
@@ -332,3 +333,46 @@ async def test_a_key_turns_over_on_the_wire_and_the_collector_shows_both(sender:
 
     sender.key = old
     assert (await sender.access()).status == 401
+
+
+# --- access at a receiver that does not know the newest key ---
+
+
+def asks(receiver: Receiver, spool: Spool, *rotations: bytes) -> bool:
+    body = emit_access(spool.access_request(nonce=receiver.random(16).hex()), rotations)
+    try:
+        access.collector_access(receiver.store, spool.collector_id, body, receiver.now, receiver.random)
+    except UntrustedError as error:
+        return error.code is not Code.UNAUTHORIZED
+    return True
+
+
+def test_rotations_beside_a_request_let_in_a_key_that_they_lead_to_and_register_nothing(receiver: Receiver) -> None:
+    spool, _ = receiver.enrol()
+    first = spool.rotate(build.signer(501))
+    second = spool.rotate(build.signer(502))
+    assert not asks(receiver, spool)
+    assert not asks(receiver, spool, first)
+    assert not asks(receiver, spool, second)
+    assert not asks(receiver, spool, second, first)
+    assert asks(receiver, spool, first, second)
+    assert len(keys(receiver, spool)) == 1
+
+
+def test_a_rotation_by_a_key_that_is_active_no_more_lets_nobody_in(receiver: Receiver) -> None:
+    spool, caller = receiver.enrol()
+    thief = replace(spool)
+    receiver.take(caller, "batch_1", [spool.rotate(build.signer(503))])
+    stolen = thief.rotate(build.signer(504))
+    assert not asks(receiver, thief, stolen)
+    assert asks(receiver, spool)
+
+
+def test_what_is_no_rotation_beside_a_request_lets_nobody_in(receiver: Receiver) -> None:
+    spool, _ = receiver.enrol()
+    entry = spool.entry()
+    forged = dsse.parse(spool.rotation(build.signer(505)).to_bytes())
+    alone = Envelope(forged.payload, forged.signatures[:1]).to_bytes()
+    spool.key = build.signer(505)
+    for beside in (entry, alone):
+        assert not asks(receiver, spool, beside)

@@ -24,6 +24,7 @@ TWO_NAMES = (
 ABOUT = ("repositoryFullName", "repositoryName", "artifactSha256")
 """What a claim is about: one of these is needed."""
 _NOBODYS = "tok_aaaaaaaaaaaaaaaa"
+LONG_AGO = "2020-01-01T00:00:00Z"
 FINISHED = ("COMPLETED", "FAILED", "CANCELLED")
 
 
@@ -45,6 +46,8 @@ def before_call(context: HookContext, case: Case[Any], kwargs: dict[str, Any]) -
         # One of the two, not both.
         if "commit" in query:
             query.pop("artifact", None)
+        if query.get("since") and case.operation.path.endswith("/impact"):
+            query["since"] = LONG_AGO
     headers: Any = case.headers
     if headers and "Idempotency-Key" in headers:
         # A key that came before with another body is refused, and rightly.
@@ -64,6 +67,23 @@ def _mend(path: str, body: dict[str, Any]) -> None:
             del body[other]
     if path == "/api/v1/attestations" and not any(body.get(name) for name in ABOUT):
         body["repositoryFullName"] = "acme/checkout-api"
+    if isinstance(body.get("reason"), str):
+        body["reason"] = _printable(body["reason"], 0)
+    if path.endswith("/revoke"):
+        # What is lost ends now, and nothing ended in the future.
+        if str(body.get("kind", "lost")).lower() == "lost":
+            body.pop("since", None)
+        else:
+            # Null is always, and has to be said.
+            body["since"] = LONG_AGO if body.get("since") else None
+    if path == "/api/v1/held/release":
+        # Attestations, or a revocation: one of both.
+        if body.get("attestations"):
+            body.pop("revocation", None)
+            # Each once, in either case of its digits.
+            body["attestations"] = list({one.lower(): one for one in body["attestations"]}.values())
+        elif body.get("revocation") is None:
+            body["revocation"] = 1
     if path.startswith("/api/v1/pipeline-runs") and body.get("status") not in FINISHED:
         # Only a finished run says how it ended.
         body.pop("conclusion", None)

@@ -11,11 +11,11 @@ from receiver.core.tokens import Scope, unauthorized
 from receiver.web import answers
 from receiver.web.answers import AnswerModel
 from receiver.web.api_v1.shapes import (
+    AccessRequest,
     BatchAnswer,
     BatchRequest,
     Enrolled,
     EnrolRequest,
-    Envelope,
     HeartbeatAnswer,
     HeartbeatRequest,
     Keyring,
@@ -125,7 +125,7 @@ ROUTES = (
         Proof.SIGNED_BODY,
         grant,
         body=Body.USUAL,
-        takes=Envelope,
+        takes=AccessRequest,
         gives={HTTPStatus.CREATED: AccessToken},
     ),
 )

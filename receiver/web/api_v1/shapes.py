@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, RootModel
 
 from receiver.core.placing import Status
 from receiver.web.answers import LEFT_OUT, AnswerModel
 from receiver.web.bodies import RequestModel
 from shared.errors import Code
 from shared.fields import DigestText, Id, Name, Spki
-from shared.wire import MAX_BATCH_ENTRIES
+from shared.wire import MAX_ACCESS_ROTATIONS, MAX_BATCH_ENTRIES
 
 _BASE64 = r"\A(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\z"
 _Number = Annotated[int, Field(ge=0, le=MAX_BATCH_ENTRIES)]
@@ -40,6 +40,17 @@ class Envelope(AnswerModel):
     """The statement in base64, padded."""
     payload_type: Literal["application/vnd.in-toto+json"]
     signatures: Annotated[tuple[Signature, ...], Field(min_length=1, max_length=2)]
+
+
+class Introduced(RequestModel):
+    """A request for access with a key that the receiver may not know yet, and the rotations that lead to it."""
+
+    request: Envelope
+    rotations: Annotated[tuple[Envelope, ...], Field(max_length=MAX_ACCESS_ROTATIONS)] = ()
+
+
+class AccessRequest(RootModel[Envelope | Introduced]):
+    """The statement that a collector signed, alone or with its key rotations beside it."""
 
 
 class BatchRequest(RequestModel):

@@ -260,3 +260,24 @@ def test_a_status_of_no_family_is_no_reason_to_drop_anything() -> None:
 def test_a_public_key_is_written_as_openssl_writes_it() -> None:
     body = json.loads(wire.emit_keyring([b"{}"], root_signer().public.spki))
     assert body["rootKey"] == b64encode(root_signer().public.spki)
+
+
+@pytest.mark.parametrize("rotations", [(), (b'{"payload":"a"}',), (b'{"payload":"a"}', b'{"payload":"b"}')])
+def test_a_request_for_access_is_read_as_it_was_written(rotations: tuple[bytes, ...]) -> None:
+    assert wire.parse_access(wire.emit_access(b'{"payload":"r"}', rotations)) == (b'{"payload":"r"}', rotations)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"request":null}',
+        b'{"request":null,"rotations":[]}',
+        b'{"request":{},"rotations":{}}',
+        b'{"request":{},"more":1}',
+        b'{"request":{}',
+        b'{"request":{},"rotations":[' + b",".join([b"{}"] * 101) + b"]}",
+    ],
+)
+def test_a_request_for_access_with_something_else_beside_it_is_refused(body: bytes) -> None:
+    with pytest.raises(MalformedError):
+        wire.parse_access(body)
