@@ -22,7 +22,7 @@ check: setup  ## lint, format, types, import contracts, docs lists
 
 test: check  ## check, then every test at its CI size
 	@.ci/need git openssl strace
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --durations=10
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10
 
 bench: setup  ## the figures that docs/operations.md quotes
 	@$(BIN)/python -m tests.bench.run

@@ -119,13 +119,20 @@ class Queue:
             now=now,
             said=Said(settlement.mark_of(self.stream_id), asked, beat_seconds(asked, known, self.obedience)),
         )
+        if self._is_unreceipted():
+            # What a restored receiver lacks was put back, rotations among it: what they introduced waits behind them.
+            self._introduce.set()
         self._tell_of(told, known)
         self._act(to_do(told.asked, known, len(settlement.requests)))
 
     def note_introduced(self) -> None:
         """Every rotation was receipted just now: the keys before the last one end."""
-        self._introduce.clear()
+        if not self._is_unreceipted():
+            self._introduce.clear()
         self.introduced()
+
+    def _is_unreceipted(self) -> bool:
+        return any(not one.delivered for one in self.spool.rotations())
 
     def _tell_of(self, told: SpoolTold, known: Mapping[Request, Asked]) -> None:
         restored = told.restored

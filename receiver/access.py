@@ -66,7 +66,7 @@ class Known:
 
 
 class Confirmation:
-    """Holds a token that was recognised before against the database, once, in the transaction of what it asks for."""
+    """Holds a token that was recognised before against the database, in the transactions of what it asks for."""
 
     def __init__(self, known: Known) -> None:
         """Take what was recognised."""
@@ -74,11 +74,10 @@ class Confirmation:
         self.given = False
 
     def __call__(self, tx: Tx) -> None:
-        """Raise `ChangedError` where it was revoked or changed since."""
-        if not self.given:
-            if self._known.standing is None or tokens.standing(tx, self._known.caller.token_id) != self._known.standing:
-                raise ChangedError
-            self.given = True
+        """Raise `ChangedError` where it was revoked or changed since; asked in every transaction of the request."""
+        if self._known.standing is None or tokens.standing(tx, self._known.caller.token_id) != self._known.standing:
+            raise ChangedError
+        self.given = True
 
     def before(self, store: Store) -> Store:
         """Give a store that looks at the token before anything else."""

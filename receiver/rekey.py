@@ -2,7 +2,7 @@
 
 The root key signs here and is not kept: whoever calls owns it. Invariants: a role key and the one that follows it are
 both good for an hour before and after, since requests that are being answered fall between them; collectors, which pin
-the root, follow to the next one because both signed; every keyring carries all keys that were revoked until then.
+the root, follow to the next one because both signed; every keyring names the collectors' keys that are revoked.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from receiver.core import keyrings
-from receiver.core.admit import KeyState
 from receiver.core.trail import Act
-from receiver.store import audit, collectors, register, workspaces
+from receiver.store import audit, collectors, register, revocations, workspaces
 from receiver.store.engine import Store, Tx
 from receiver.store.workspaces import Workspace
 from shared.encoding import JsonObject, parse_digest
@@ -129,7 +128,8 @@ def _next(
     random: Callable[[int], bytes],
 ) -> TrustedKeyring:
     workspace_id = workspace.workspace_id
-    revoked = [row.key.public.key_id for row in collectors.keys(tx, workspace_id) if row.key.state is KeyState.REVOKED]
+    # Those of which a signed statement says so, and that nobody took back.
+    revoked = {key_id for _, key_id in revocations.everything_ended(tx, workspace_id).keys}
     place = register.next_place(tx, workspace_id)
     what = keyrings.Next(workspace.audience, keys, revoked, place, random(SALT_BYTES), now, roots)
     envelope = keyrings.after(held, what)

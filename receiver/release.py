@@ -105,6 +105,11 @@ def propose(
         if done is not None:
             return done
         first = proposals.find(tx, workspace_id, wanted.digest, now)
+        ended = revocations.newest_moment(tx, workspace_id)
+        if first is not None and ended is not None and first.proposed_at < ended:
+            # Whoever proposed it did not know of that, and may be the one who was revoked.
+            proposals.drop(tx, workspace_id, wanted.digest)
+            first = None
         if first is None:
             _check(tx, workspace_id, wanted)
             proposals.add(tx, workspace_id, Proposal(wanted.digest, wanted.reason, who, known_as, now), now)

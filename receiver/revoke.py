@@ -192,7 +192,10 @@ def _stands(tx: Tx, workspace_id: str, target: _Target, since: datetime | None) 
         return _Done(None, token.revoked_at) if since is not None and since >= token.revoked_at else None
     if not target.standing or reaches_further(since, [end.since for end in target.standing]):
         return None
-    furthest = min(target.standing, key=lambda end: (end.since is not None, end.since or _LAST, end.number))
+    furthest = min(target.standing, key=lambda end: (end.since is not None, end.since or _LAST, -end.number))
+    if revocations.newest_release(tx, workspace_id) > furthest.number:
+        # Something was released since: whoever revokes again wants it held anew, which a newer statement does.
+        return None
     return _Done(furthest.number, revocations.get(tx, workspace_id, furthest.number).revoked_at)
 
 

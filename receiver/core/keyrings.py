@@ -1,7 +1,7 @@
 """Write the next version of a workspace's keyring, for its root to sign.
 
-Invariants: a key that was ever in it stays in it, with the time that it ended, so that what it signed can still be
-verified; revocations only grow.
+Invariant: a key that was ever in it stays in it, with the time that it ended, so that what it signed can still be
+verified.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ class Next:
 
 def first(what: Next) -> Envelope:
     """Sign version 1."""
-    return _signed(what, FIRST, None, ())
+    return _signed(what, FIRST, None)
 
 
 def after(held: TrustedKeyring, what: Next) -> Envelope:
-    """Sign the version that follows the one held; what that revoked stays revoked."""
-    return _signed(what, held.content.version + 1, digest_text(held.id), held.content.revocations)
+    """Sign the version that follows the one held."""
+    return _signed(what, held.content.version + 1, digest_text(held.id))
 
 
-def _signed(what: Next, version: int, previous: str | None, revoked: Sequence[str]) -> Envelope:
+def _signed(what: Next, version: int, previous: str | None) -> Envelope:
     signer, newest = what.roots[0], what.roots[-1]
     keyring = Keyring(
         audience=what.audience,
@@ -56,7 +56,7 @@ def _signed(what: Next, version: int, previous: str | None, revoked: Sequence[st
         previous=previous,
         issued_at=what.issued_at,
         keys=tuple(what.keys),
-        revocations=tuple(dict.fromkeys((*revoked, *sorted(what.revocations)))),
+        revocations=tuple(sorted(set(what.revocations))),
         roots=None if newest is signer else (b64encode(signer.public.spki), b64encode(newest.public.spki)),
     )
     subject = subject_sha256(sha256(newest.public.spki).hex())

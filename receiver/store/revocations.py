@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import Row, Select, and_, insert, select
+from sqlalchemy import Row, Select, and_, func, insert, select
 
 from receiver.core.admit import KeyState
 from receiver.core.holding import End
@@ -196,7 +196,7 @@ def _ends(tx: Tx, workspace_id: str, collector_ids: Collection[str] | None, toke
         asked = asked.where(revoked_keys.c.collector_id.in_(list(collector_ids)))
     for row in tx.execute(asked):
         key = (row.collector_id, digest_text(row.key_id))
-        if row.state_before != KeyState.REVOKED:
+        if row.state_before in {KeyState.ACTIVE, KeyState.RETIRED}:
             once_good.add(key)
         if row.back is None:
             keys[key] = (*keys.get(key, ()), End(row.number, moment_or_none(row.since)))
@@ -255,6 +255,18 @@ def released(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> dict[bytes, i
         .order_by(releases.c.number)
     )
     return {row.id: row.number for row in found}
+
+
+def newest_release(tx: Tx, workspace_id: str) -> int:
+    """Give the register number of the newest release of a workspace; 0 where there is none."""
+    found = tx.execute(select(func.max(releases.c.number)).where(releases.c.workspace_id == workspace_id)).scalar_one()
+    return int(found or 0)
+
+
+def newest_moment(tx: Tx, workspace_id: str) -> datetime | None:
+    """Say when something of a workspace was revoked last."""
+    asked = select(func.max(revocations.c.revoked_at)).where(revocations.c.workspace_id == workspace_id)
+    return moment_or_none(tx.execute(asked).scalar_one())
 
 
 def every_release(tx: Tx, workspace_id: str) -> list[tuple[bytes, int, datetime]]:

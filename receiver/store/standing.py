@@ -119,7 +119,9 @@ class _Look:
     def _apart(self, row: AttestationRow, origin: FromCollector, named: CollectorsKey) -> Code | None:
         """Say why something is held that came under a revoked key, if that revocation did not hold it."""
         key = self._keys.get(named)
-        if key is None or (key.state is KeyState.REVOKED and named not in self._ended.once_good):
+        # A key that nobody has confirmed never was good, whatever was done and undone to its collector.
+        never = key is None or key.state is KeyState.PENDING
+        if key is None or never or (key.state is KeyState.REVOKED and named not in self._ended.once_good):
             return Code.KEY_REVOKED
         until = KeyState.ACTIVE if key.retired_from is None else KeyState.RETIRED
         parted = streams.states(self._tx, self._workspace_id, [origin.stream_id])[origin.stream_id].forked_from

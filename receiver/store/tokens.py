@@ -141,5 +141,7 @@ def forget_expired_access(tx: Tx, workspace_id: str, collector_id: str, now: dat
             tokens.c.collector_id == collector_id,
             tokens.c.kind == Kind.COLLECTOR_ACCESS.value,
             tokens.c.expires_at < micros(now - timedelta(days=1)),
+            # What was revoked is named in signed statements.
+            tokens.c.revoked_at.is_(None),
         )
     )

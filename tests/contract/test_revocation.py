@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from receiver import enrol, fsck, lookup, release, revoke
+from receiver import access, enrol, fsck, lookup, release, revoke
 from receiver.caller import Caller, operator
 from receiver.core.impact import Effect
 from receiver.core.placing import Status
 from receiver.core.revocation import Asked, Loss, What
+from receiver.core.tokens import Kind, Scope
 from receiver.lookup import CollectorStatus, Filters
 from receiver.release import Wanted
 from receiver.store import register
@@ -431,3 +432,60 @@ def test_a_row_that_is_not_what_was_signed_is_found(tmp_path: Path, change: str)
         assert fsck.check(receiver.store)
     finally:
         receiver.store.close()
+
+
+def test_what_was_released_is_held_anew_by_whoever_revokes_again(receiver: Receiver) -> None:
+    spool, _, entries = delivered(receiver)
+    receiver.now = NOW + HOUR
+    first = end(receiver, What.KEY, spool.key.public.key_id)
+    let_go(receiver, entries[0])
+    assert stands(receiver, entries[0]) == ACCEPTED
+    again = end(receiver, What.KEY, spool.key.public.key_id)
+    assert (first.revocation or 0) < (again.revocation or 0)
+    assert stands(receiver, entries[0]) == REVOKED
+    assert end(receiver, What.KEY, spool.key.public.key_id).revocation == again.revocation
+
+
+def test_a_first_word_that_knew_less_is_no_word(receiver: Receiver) -> None:
+    spool, _, entries = delivered(receiver)
+    receiver.now = NOW + HOUR
+    end(receiver, What.KEY, spool.key.public.key_id, since=NOW)
+    wanted = Wanted((dsse.parse(entries[0]).id,), None, "looked at")
+
+    def says(who: Person) -> release.Released:
+        return release.propose(receiver.store, receiver.signers, wanted, who, receiver.now, receiver.random)
+
+    assert says(ALICE).number is None
+    receiver.now += HOUR
+    end(receiver, What.KEY, spool.key.public.key_id)
+    assert says(BOB).number is None
+    assert stands(receiver, entries[0]) == REVOKED
+    assert says(ALICE).number is not None
+    assert stands(receiver, entries[0]) == ACCEPTED
+
+
+def test_a_key_that_nobody_confirmed_is_not_good_by_a_revocation_that_was_taken_back(receiver: Receiver) -> None:
+    key = build.signer(333)
+    token = receiver.invite("ci-33", approve=False)
+    answer = enrol.enrol(
+        receiver.store, receiver.signers, token, receiver.enrol_request(token, key, "ci-33"), NOW, receiver.random
+    )
+    issued = access.issue(
+        receiver.store,
+        receiver.workspace_id,
+        Kind.API_KEY,
+        [Scope.COLLECTOR_WRITE],
+        "x",
+        NOW,
+        receiver.random,
+        collector_id=answer.collector_id,
+    )
+    caller = access.authenticate(receiver.store, issued.token, NOW)
+    spool = Spool(receiver.audience, key, answer.collector_id)
+    entry = spool.entry()
+    assert told(receiver.take(caller, "a", [entry])) == [("refused", "unknown_key")]
+    done = end(receiver, What.COLLECTOR, answer.collector_id)
+    receiver.take(caller, "b", [entry])
+    take_back(receiver, done.revocation)
+    shown = lookup.attestations(receiver.store, receiver.workspace_id, Filters(), 10).items
+    assert [one.standing.status.value for one in shown] in ([], ["held"])

@@ -152,7 +152,7 @@ class Everything:
             return b'{"collectorId":"%b","heartbeat":%b}' % (sender.id.encode(), beat.to_bytes())
         if model == "EnrolRequest":
             return Sender(self.receiver).request(invitation, "ci-100")
-        if model == "Envelope":
+        if model == "AccessRequest":
             nonce = os.urandom(16).hex()
             return build.access_envelope(sender.key, audience=audience, collector_id=sender.id, nonce=nonce).to_bytes()
         return None

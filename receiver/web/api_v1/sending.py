@@ -67,7 +67,7 @@ async def heartbeat(request: web.Request) -> web.Response:
 
 async def keyring(request: web.Request) -> web.Response:
     """Give every version of the workspace's keyring, oldest first, and its root key."""
-    found = await services(request).desk.glance(lookup.keyring, caller(request).workspace_id)
+    found = await services(request).desk.ask(lookup.keyring, caller(request).workspace_id)
     return answers.raw(emit_keyring(found.versions, found.root_spki))
 
 
