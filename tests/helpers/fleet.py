@@ -212,6 +212,14 @@ class Receiver:
         body = compact({"collectorId": caller.collector_id or ""})[:-1] + b',"heartbeat":' + heartbeat + b"}"
         return ingest.take_heartbeat(self.store, self.signers, caller, body, self.now, self.random)
 
+    def copied(self, folder: Path) -> Receiver:
+        """Open a copy of the database, an SQLite file that nobody has open, in a new folder."""
+        folder.mkdir(mode=0o700)
+        path = folder / "receiver.db"
+        path.write_bytes(self.path.read_bytes())
+        path.chmod(0o600)
+        return Receiver(path, Store.open(url(path)), self.master, self.root, self.made, self.signers, self.random)
+
     def reopen(self) -> None:
         """Close the database and open it again, as a restart would."""
         self.store.close()

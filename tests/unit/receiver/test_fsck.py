@@ -10,9 +10,7 @@ import pytest
 
 from receiver import fsck
 from receiver.core.fsck import Finding
-from receiver.store.engine import Store
 from shared.predicates import Limits
-from tests.helpers.databases import sqlite_url as url
 from tests.helpers.fleet import Receiver, make_receiver
 
 SIGNED = (
@@ -98,14 +96,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Receiver:
 @pytest.fixture
 def receiver(healthy: Receiver, tmp_path: Path) -> Iterator[Receiver]:
     """A copy of the healthy database, to be damaged."""
-    folder = tmp_path / "copy"
-    folder.mkdir(mode=0o700)
-    path = folder / "receiver.db"
-    path.write_bytes(healthy.path.read_bytes())
-    path.chmod(0o600)
-    copy = Receiver(
-        path, Store.open(url(path)), healthy.master, healthy.root, healthy.made, healthy.signers, healthy.random
-    )
+    copy = healthy.copied(tmp_path / "copy")
     yield copy
     copy.store.close()
 

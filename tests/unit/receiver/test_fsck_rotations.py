@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 
 from receiver import fsck
-from receiver.store.engine import Store
 from tests.helpers import build
-from tests.helpers.databases import sqlite_url as url
 from tests.helpers.fleet import Receiver, Spool, make_receiver, told
 
 FIRST, SECOND, THIRD, STOLEN = (build.signer(number) for number in (1, 9, 10, 11))
@@ -55,14 +53,7 @@ def healthy(tmp_path_factory: pytest.TempPathFactory) -> Receiver:
 @pytest.fixture
 def receiver(healthy: Receiver, tmp_path: Path) -> Iterator[Receiver]:
     """A copy of the healthy database, to be damaged."""
-    folder = tmp_path / "copy"
-    folder.mkdir(mode=0o700)
-    path = folder / "receiver.db"
-    path.write_bytes(healthy.path.read_bytes())
-    path.chmod(0o600)
-    copy = Receiver(
-        path, Store.open(url(path)), healthy.master, healthy.root, healthy.made, healthy.signers, healthy.random
-    )
+    copy = healthy.copied(tmp_path / "copy")
     yield copy
     copy.store.close()
 
