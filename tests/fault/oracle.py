@@ -53,17 +53,19 @@ class Oracle:
         """The report stands in the inbox: it has to arrive."""
         self.promised[digest_text(sha256(content))] = name
 
-    def judge(self, arrived: Sequence[bytes], spooled: Mapping[bytes, bytes], key: PublicKey) -> Verdict:
+    def judge(self, arrived: Sequence[bytes], spooled: Mapping[bytes, bytes], *keys: PublicKey) -> Verdict:
         """Compare what the receiver holds with the promises, and byte for byte with what the collector signed.
 
-        `spooled` are the collector's envelopes by attestation id.
+        `spooled` are the collector's envelopes by attestation id, `keys` those that it has had, the first one first.
         """
+        by_id = {one.key_id: one for one in keys}
         counts: Counter[str] = Counter()
         ids: Counter[bytes] = Counter()
         altered: list[str] = []
         for raw in arrived:
             try:
-                verified = dsse.verify(dsse.parse(raw), key)
+                envelope = dsse.parse(raw)
+                verified = dsse.verify(envelope, by_id.get(envelope.signatures[0].key_id, keys[0]))
                 source = statement.read(verified).as_(Collected).source.sha256
             except CarnetError as error:
                 altered.append(str(error))

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from tests.fault.cancelling import tried
 from tests.fault.scenarios import kill_and_restart, stop_anywhere
+from tests.fault.turning import turn_over
 from tests.helpers import asked_by_document, large_reports
 from tests.helpers.databases import Databases, PostgresDatabases, SqliteDatabases
 from tests.helpers.postgres import PostgresServer
@@ -56,6 +57,12 @@ def _r6(size: int, seed: int) -> tuple[bool, str]:
     bad = [one for one in stopped if not one.good]
     longest = max(one.seconds for one in stopped)
     return not bad and verdict.clean, f"{len(bad)} bad stops of {len(stopped)}, longest {longest:.1f} s; {verdict}"
+
+
+def _s4(size: int, seed: int) -> tuple[bool, str]:
+    with tempfile.TemporaryDirectory(prefix="carnet-s4-") as folder:
+        turned = turn_over(Path(folder), collectors=size, kills=size, seed=seed)
+    return turned.good, str(turned)
 
 
 def _s12(size: int, _seed: int) -> tuple[bool, str]:
@@ -125,6 +132,7 @@ ROWS = {
     "R10": Row(12, "rounds", _tests("tests/fault/test_watch_many_r10.py")),
     "R11": Row(40, "rounds", _tests("tests/unit/collector/test_readiness.py", "tests/fault/test_watch_writers_r11.py")),
     "R17": Row(20_000, "cancellations", _r17),
+    "S4": Row(50, "collectors", _s4),
     "S12": Row(300, "MiB a report", _s12),
     "S16": Row(5_000, "questions an operation", _s16),
     "R13": Row(20, "rounds", _tests("tests/fault/test_shipping_lies.py", "tests/fault/test_shipping_answers.py")),

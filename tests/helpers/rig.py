@@ -174,7 +174,11 @@ class Rig:
         words = [programs.command("carnet-collector"), "run", "--config", str(self.config)]
         self.collector = self._stack.enter_context(programs.running(words, self.collector_log))
         if wait:
-            eventually("the collector started", lambda: self.starts > before or self._collector_died())
+            self.wait_for_collector(before + 1)
+
+    def wait_for_collector(self, times: int) -> None:
+        """Wait until the daemon said for this many times that it started."""
+        eventually("the collector started", lambda: self.starts >= times or self._collector_died())
 
     @property
     def starts(self) -> int:
