@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from receiver.store.database import Database, Use
 from receiver.store.postgres import Postgres
-from receiver.store.revisions import current, head
+from receiver.store.revisions import HEAD, current
 from receiver.store.sqlite import SqliteFile
 from shared.errors import CarnetError, Code, ConfigError, MalformedError, StateError, TryLaterError
 
@@ -63,10 +63,10 @@ class Store:
             with store._reader.connect() as connection:
                 found = current(connection)
                 database.look_over(connection)
-            if found != head():
+            if found != HEAD:
                 raise StateError(
                     Code.CONFLICT,
-                    f"the database at {database.name} has schema {found or 'none'}, this version needs {head()}",
+                    f"the database at {database.name} has schema {found or 'none'}, this version needs {HEAD}",
                     "run carnet-receiver migrate",
                 )
         except DBAPIError as error:
@@ -112,7 +112,7 @@ class Store:
     def ready(self) -> None:
         """Look whether the database answers and is of this version; raises `TryLaterError` or `StateError`."""
         found = self.read(current)
-        if found != head():
+        if found != HEAD:
             raise StateError(Code.CONFLICT, f"the database has schema {found or 'none'}", "run carnet-receiver migrate")
 
     def close(self) -> None:

@@ -64,10 +64,10 @@ def _move(one: Rig, hub: Rig, name: str) -> None:
             hub.workspace,
             [name],
             Limits(),
-            True,
-            _MINUTES,
-            clock.utcnow(),
-            os.urandom,  # noqa: FBT003 - approve
+            approve=True,
+            valid_minutes=_MINUTES,
+            now=clock.utcnow(),
+            random=os.urandom,
         )
     words = ["enrol", "--url", str(hub.url), "--token-file", "-", "--receiver-key", data.names().root_key]
     words += ["--state-dir", str(one.state), "--name", name]

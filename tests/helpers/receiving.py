@@ -7,8 +7,8 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Receiver:
     data: Embedded
     http: aiohttp.ClientSession
     log: io.StringIO
+    _store: Store | None = None
 
     @property
     def audience(self) -> Audience:
@@ -72,9 +73,16 @@ class Receiver:
             signers = keys_at_hand.load(store, app.read_master_key(self.data.master_key), self.names.workspace)
             revoke.revoke(store, signers, asked, by, clock.utcnow(), os.urandom)
 
-    def store(self) -> OpenStore:
-        """The database, opened a second time beside the running receiver."""
-        return OpenStore(self.data.database_url)
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        """The database, opened a second time beside the running receiver, and kept open until that stops."""
+        if self._store is None:
+            self._store = Store.open(self.data.database_url)
+        yield self._store
+
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()
 
     async def get(self, path: str, token: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         return await self.ask("GET", path, token, headers=headers)
@@ -105,22 +113,6 @@ class Receiver:
             method, self.url + path, headers=dict(headers or {}) | bearer, data=body, expect100=expect100
         ) as answer:
             return Answer(answer.status, answer.headers.copy(), await answer.read())
-
-
-class OpenStore:
-    """A store that is closed at the end of a `with`."""
-
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._store: Store | None = None
-
-    def __enter__(self) -> Store:
-        self._store = Store.open(self._url)
-        return self._store
-
-    def __exit__(self, *_: object) -> None:
-        if self._store is not None:
-            self._store.close()
 
 
 @dataclass(frozen=True)
@@ -197,7 +189,11 @@ async def serving(
         app.running(plan, make_journal(log, clock.utcnow)) as running,
         aiohttp.ClientSession(auto_decompress=True) as http,
     ):
-        yield Receiver(running.url, names, secrets, data, http, log)
+        receiver = Receiver(running.url, names, secrets, data, http, log)
+        try:
+            yield receiver
+        finally:
+            receiver.close()
 
 
 @dataclass

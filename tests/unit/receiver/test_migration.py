@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from receiver import fsck, lookup
-from receiver.store import attestations, workspaces
+from receiver.store import attestations, revisions, workspaces
+from receiver.store import migrate as migrations
 from receiver.store.engine import Store
 from receiver.store.migrate import migrate
 
@@ -14,6 +15,11 @@ FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 STORED = 12
 EVIDENCE = {"receiver-0001": 12, "receiver-0002": 9}
 """How much of what is stored is evidence; the rest are a run, an artifact and a deployment."""
+
+
+def test_this_version_needs_the_last_migration_that_it_brings() -> None:
+    versions = Path(migrations.__file__).parent / "migrations" / "versions"
+    assert max(path.name.split("_")[0] for path in versions.glob("[0-9]*.py")) == revisions.HEAD
 
 
 @pytest.mark.parametrize("schema", sorted(path.name for path in FIXTURES.glob("receiver-*")))
