@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from receiver.store.database import Use
 from receiver.store.engine import database_of
 from receiver.store.revisions import HEAD, current
-from shared.errors import Code, ConfigError, StateError
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
+from shared.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,26 +36,14 @@ def migrate(url: str, password: str | None = None) -> Migrated:
         except DBAPIError as error:
             raise database.unopened(error) from None
         with connection, connection.begin():
-            before = _upgrade(connection)
+            before = current(connection)
+            if before != HEAD:
+                # Not at the top: Alembic takes a third of a start to import, and most starts need nothing of it.
+                from receiver.store.upgrading import upgrade  # noqa: PLC0415
+
+                upgrade(connection, before)
     except DBAPIError as error:
         raise ConfigError(f"the database cannot be migrated: {str(error.orig)[:200]}", "nothing was changed") from None
     finally:
         engine.dispose()
     return Migrated(before, HEAD)
-
-
-def _upgrade(connection: Connection) -> str | None:
-    """Bring an open transaction's database to this version's schema; gives the revision before."""
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    before = current(connection)
-    known = {one.revision for one in ScriptDirectory.from_config(config).walk_revisions()}
-    if before is not None and before not in known:
-        raise StateError(
-            Code.CONFLICT,
-            f"the database has schema {before}, which this version does not know: a newer Carnet wrote it",
-            "install that version or a newer one; a database is never taken back to an older schema",
-        )
-    config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
-    return before
