@@ -5,7 +5,6 @@ import shutil
 from pathlib import Path
 
 from collector.spool import State
-from receiver.cli import main
 from tests.helpers import programs, reports
 from tests.helpers.rig import Rig, eventually, rig
 
@@ -64,9 +63,7 @@ def test_r18_a_receiver_restored_to_before_a_rotation_lets_its_collector_in_and_
         one.stop_receiver()
         shutil.copytree(tmp_path / "r", tmp_path / "backup")
         one.start_receiver()
-        turned = json.loads(
-            programs.call("carnet-collector", "rotate-key", "--config", str(one.config), "--output", "json")
-        )
+        turned = one.ask("rotate-key")
         _drop(one, 2, 2)
         eventually("all is delivered under the new key", lambda: len(one.spooled(State.DELIVERED)) == 5)
         everything = one.ids()
@@ -84,16 +81,16 @@ def test_r18_a_receiver_restored_to_before_a_rotation_lets_its_collector_in_and_
 
 def test_one_command_turns_a_key_over_and_the_campaign_tells_when_it_happened(tmp_path: Path) -> None:
     with rig(tmp_path) as one:
-        data = ("--data", str(tmp_path / "r"), "--output", "json")
         one.start_receiver()
         one.start_collector()
         _drop(one, 0, PAGE)
         _delivered(one, PAGE)
+        data = ("--data", str(tmp_path / "r"), "--output", "json")
         asked = json.loads(programs.call("carnet-receiver", "keys", "rotate", "--all", "--before", "2999-01-01", *data))
         assert (asked["kind"], asked["asked"], asked["before"]) == ("rotate-key", 1, "2999-01-01T00:00:00.000000Z")
 
         def done() -> bool:
-            told = json.loads(programs.call("carnet-receiver", "keys", "campaign", asked["campaign"], *data))
+            told = one.order("keys", "campaign", asked["campaign"])
             return bool(told["done"] == 1 and told["items"][0]["state"] == "done")
 
         eventually("the campaign is done", done)
@@ -106,14 +103,13 @@ def test_one_command_turns_a_key_over_and_the_campaign_tells_when_it_happened(tm
 
 def test_a_full_scan_and_another_rhythm_are_asked_for_by_name(tmp_path: Path) -> None:
     with rig(tmp_path, obey={"heartbeat": False}) as one:
-        data = ("--data", str(tmp_path / "r"), "--output", "json")
         one.start_receiver()
         one.start_collector()
-        programs.call("carnet-receiver", "collectors", "ask", "rescan", "ri*", *data)
+        one.order("collectors", "ask", "rescan", "ri*")
         eventually("the scan is done", lambda: one.events("receiver_asks"))
-        programs.call("carnet-receiver", "collectors", "ask", "heartbeat", "--all", "--seconds", "60", *data)
+        one.order("collectors", "ask", "heartbeat", "--all", "--seconds", "60")
         eventually("the other is refused", lambda: len(one.events("receiver_asks")) > 1)
         found = [(event["kind"], event["outcome"]) for event in one.events("receiver_asks")]
         assert found == [("rescan", "done"), ("heartbeat", "not-allowed")]
         for words in (["rescan"], ["resend", "--all"], ["heartbeat", "--all", "--from", "3"], ["rescan", "--all", "x"]):
-            assert main(["collectors", "ask", *words, *data]) == USAGE
+            one.order("collectors", "ask", *words, exits=(USAGE,))

@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 
 from collector.spool import State
-from receiver import ask, clock, lookup
+from receiver import lookup
 from receiver.core.admit import KeyState
 from receiver.store import receipts
 from shared import dsse
 from shared.keys import PublicKey
-from shared.requests import RequestKind
 from tests.fault.oracle import Oracle, Verdict
 from tests.helpers import programs
 from tests.helpers.fleetrig import fleet, start
@@ -132,9 +131,8 @@ def _all_up(members: Sequence[Rig]) -> None:
 
 
 def _campaign_is_done(hub: Rig) -> bool:
-    with hub.store() as store:
-        found = ask.look(store, hub.workspace, None, RequestKind.ROTATE_KEY, clock.utcnow())
-    return all(one.state == "done" for one in found.members)
+    found = hub.order("keys", "campaign")
+    return bool(found["done"] == found["asked"])
 
 
 def _is_delivered(one: Rig) -> bool:

@@ -48,7 +48,7 @@ class Receiver:
     data: Embedded
     http: aiohttp.ClientSession
     log: io.StringIO
-    _store: Store | None = None
+    _store: Store | None = field(default=None, init=False)
 
     @property
     def audience(self) -> Audience:

@@ -28,6 +28,7 @@ from collector.instance import SPOOL_NAME
 from collector.spool import Listed, SpoolReader, State
 from collector.status import SOCKET_NAME, ask_status
 from receiver import access, clock, lookup
+from receiver.commands.all import GROUP
 from receiver.commands.embedded import Embedded
 from receiver.core.tokens import Kind, Scope
 from receiver.store.engine import Store
@@ -360,9 +361,16 @@ class Rig:
                 for view in lookup.streams(store, self.workspace, one.collector.collector_id)
             )
 
+    def order(self, *words: str, exits: tuple[int, ...] = (0,)) -> Any:  # noqa: ANN401 - whatever the command prints
+        """Run one of the receiver's commands, in this process, with --output json, and read what it prints."""
+        done = CliRunner().invoke(GROUP, [*words, "--data", str(self.folder / "r"), "--output", "json"])
+        status = done.exception.exit_status if isinstance(done.exception, CarnetError) else done.exit_code
+        assert status in exits, (words, done.output, done.exception)
+        return json.loads(done.stdout) if done.stdout else None
+
     def fsck(self, ok: tuple[int, ...] = (0,)) -> list[dict[str, Any]]:
-        told = programs.call("carnet-receiver", "fsck", "--data", str(self.folder / "r"), "--output", "json", ok=ok)
-        return list(json.loads(told)["findings"])
+        """What the receiver's fsck finds."""
+        return list(self.order("fsck", exits=ok)["findings"])
 
 
 @contextmanager
