@@ -100,6 +100,7 @@ class KeysModel(RuleBasedStateMachine):
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="carnet-keys-"))
         self.receiver = make_receiver(self.folder / "data", databases=_databases())
+        self.receiver.now += STEP  # no clock is behind the making of the workspace
         self.members: list[Member] = []
         self.keys: dict[str, Key] = {}
         self.revocations: list[Revoked] = []
