@@ -21,7 +21,7 @@ check: setup  ## lint, format, types, import contracts, docs lists
 	$(BIN)/pytest -q tests/architecture
 
 test: check  ## check, then every test at its CI size
-	@.ci/need git openssl strace
+	@.ci/need git openssl strace softhsm2-util
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10
 
 bench: setup  ## the figures that docs/operations.md quotes
@@ -42,7 +42,7 @@ LOCK := $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 -
 	--no-header --no-annotate --no-emit-index-url --quiet $(if $(UPGRADE),--upgrade)
 
 lock: setup  ## the locks anew from pyproject.toml; UPGRADE=1 takes newer versions too
-	$(LOCK) --extra pipeline --extra collector --extra receiver --extra postgres --extra redis --output-file requirements.lock
+	$(LOCK) --extra verify --extra pipeline --extra collector --extra receiver --extra postgres --extra redis --extra pkcs11 --output-file requirements.lock
 	$(LOCK) --all-extras --constraints requirements.lock --output-file requirements-dev.lock
 	@.ci/python
 

@@ -11,6 +11,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from collector.masking import PublicId
 from shared import dsse
 from shared.encoding import digest_text
 from shared.errors import CarnetError, StateError
@@ -35,16 +36,21 @@ class Store(Protocol):
         """Say whether the receiver may not know every key that this collector signed with."""
         ...
 
+    @property
+    def rotation_held(self) -> bool:
+        """Say whether the receiver holds the rotation to the key that signs."""
+        ...
+
     def introductions(self) -> Sequence[Sent]:
         """Give every rotation of this collector's key, in their order."""
         ...
 
     def introduce_again(self) -> None:
-        """Remember that the receiver does not know a key."""
+        """Remember that the receiver may not know a key."""
         ...
 
-    def note_introduced(self) -> None:
-        """Take note that every rotation was receipted."""
+    def note_told(self, *, taken: bool) -> None:
+        """Take note that rotations were told and settled, and whether all of them were taken."""
         ...
 
     def settle(self, settlement: Settlement, reasons: dict[int, str], beat: Beat | None, now: datetime) -> None:
@@ -57,6 +63,11 @@ class Store(Protocol):
 
     def note_answer(self, sequences: Sequence[int], answer: str, now: datetime) -> None:
         """Keep what a request was answered with, for whoever asks for the status."""
+        ...
+
+    @property
+    def beat_seconds(self) -> float | None:
+        """The interval of heartbeats that the receiver asked for, within its bounds."""
         ...
 
     def heartbeat(self, now: datetime) -> Beat:
@@ -99,7 +110,7 @@ class CheckedHead:
             if self._still_good(one):
                 good.append(one)
             else:
-                self.tell("rotation_damaged", sequence=one.sequence, id=digest_text(one.id))
+                self.tell("rotation_damaged", sequence=one.sequence, id=PublicId(digest_text(one.id)))
         return good
 
     def _still_good(self, one: Sent) -> bool:
@@ -113,6 +124,6 @@ class CheckedHead:
         return verified.id == one.id
 
     async def _take_out(self, one: Sent) -> None:
-        self.tell("entry_damaged", sequence=one.sequence, id=digest_text(one.id))
+        self.tell("entry_damaged", sequence=one.sequence, id=PublicId(digest_text(one.id)))
         with contextlib.suppress(StateError):  # a person dropped it meanwhile
             await asyncio.to_thread(self.store.quarantine_damaged, one.sequence, self.utcnow())

@@ -155,12 +155,26 @@ class ObeySection(_Section):
         return self
 
 
+class Pkcs11Section(_Section):
+    """The token (PKCS#11) that holds the private key in place of a file; needs the extra `carnet[pkcs11]`."""
+
+    module: Path = Field(description="the token's library, for instance /usr/lib/softhsm/libsofthsm2.so")
+    token: Annotated[str, StringConstraints(pattern=r"\A[\x20-\x7e]{1,32}\z")] = Field(description="the token's label")
+    label: Annotated[str, StringConstraints(pattern=r"\A[\x21-\x7e]{1,64}\z")] = Field(
+        "carnet-collector", description="of this collector's keys, and of no others in the token"
+    )
+    pin_file: Path | None = Field(
+        None, description="its first line is the PIN; the systemd credential pkcs11-pin if not set"
+    )
+
+
 class KeysSection(_Section):
-    """When the key is turned over; by command at any time."""
+    """Where the key is, and when it is turned over; by command at any time."""
 
     rotate_after_days: Annotated[float, Field(gt=0, le=36_500)] | None = Field(
         None, description="a new key in the last fifth of this time, at a time of its own; by command alone if not set"
     )
+    pkcs11: Pkcs11Section | None = Field(None, description="a token that holds the key; a file does if not set")
 
 
 class HealthSection(_Section):
@@ -190,6 +204,9 @@ class Config(_Section):
     def _consistent(self) -> Self:
         if not self.state_dir.is_absolute():
             msg = "state_dir: give an absolute path"
+            raise ValueError(msg)
+        if self.keys.pkcs11 is not None and (self.key_file or self.key_passphrase_file):
+            msg = "keys.pkcs11: the token holds the key, so leave key_file and key_passphrase_file out"
             raise ValueError(msg)
         names = [root.name for root in self.roots]
         if len(set(names)) != len(names):

@@ -1,22 +1,22 @@
-"""Enrolment: the receiver's keyring is believed under a pinned root, and possession of the new key is proved.
+"""Enrolment and access over HTTP: what is asked of a receiver, and what of its answers is believed.
 
-Invariants: nothing is signed for a receiver before its root fingerprint was pinned or confirmed by a person; the
-invitation's token goes only into the Authorization header; nothing is written before everything was verified.
+Invariants: the invitation's token goes only into the Authorization header; nothing is written before everything was
+verified.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from collector.enrolling import Offered, taken_in
 from collector.trust import Enrolled, follow
-from shared import dsse, statement
-from shared.encoding import b64encode, digest_text, parse_object, sha256
+from shared import statement
+from shared.encoding import parse_object, sha256
 from shared.errors import Code, StateError, TryLaterError, UntrustedError
-from shared.keyring import TrustedKeyring, open_keyring, version_of
+from shared.keyring import TrustedKeyring
 from shared.keys import key_from_spki
-from shared.predicates import ACCESS, ENROLMENT_REQUEST, Access, Enrolment, EnrolmentRequest
+from shared.predicates import ACCESS, Access
 from shared.statement import subject_sha256
 from shared.wire import (
     ACCESS_PATH,
@@ -34,82 +34,29 @@ if TYPE_CHECKING:
 
     from collector.client import Client
     from shared.dsse import Envelope
-    from shared.keys import PublicKey, Signer
+    from shared.keys import Signer
     from shared.predicates import Audience
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,500}", re.ASCII)
 """What may stand behind `Bearer` (RFC 6750, 2.1); whatever else was answered gets into no header."""
 
 
-@dataclass(frozen=True, slots=True)
-class Offered:
-    """What the receiver showed before anything was believed: its root's fingerprint and its keyrings."""
+class UnconfirmedError(TryLaterError):
+    """The receiver has the request, and a person there must confirm the fingerprint first."""
 
-    fingerprint: str
-    root_spki: bytes
-    versions: tuple[bytes, ...]
+    def __init__(self, status: str, key_id: str) -> None:
+        """Take the receiver's word for how it stands, and the fingerprint."""
+        super().__init__(
+            Code.UNAVAILABLE,
+            f"enrolment {status}: an admin must confirm the fingerprint {key_id}",
+            "run the same command again afterwards",
+        )
 
 
 async def ask_keyring(client: Client, token: str) -> Offered:
     """Fetch the keyring that an invitation is for; raises what `Client` raises, or `MalformedError`."""
     answer = parse_keyring((await client.get(KEYRING_PATH, token)).body)
     return Offered(key_from_spki(answer.root_spki).key_id, answer.root_spki, answer.versions)
-
-
-def pin(offered: Offered, fingerprint: str) -> tuple[TrustedKeyring, bytes]:
-    """Believe the keyrings under the root that was pinned; gives the newest and its envelope.
-
-    Raises `UntrustedError` where the root is another, or a version does not prove itself.
-    """
-    if offered.fingerprint != fingerprint:
-        raise UntrustedError(
-            Code.UNKNOWN_KEY,
-            f"the receiver shows the root key {offered.fingerprint}, not {fingerprint}",
-            "compare the fingerprint with whoever runs the receiver; nothing was sent",
-        )
-    root = key_from_spki(offered.root_spki)
-    numbers = [version_of(dsse.parse(raw)) for raw in offered.versions]
-    if numbers != sorted(set(numbers)):
-        raise UntrustedError(Code.UNKNOWN_KEY, "the keyrings come in no order", "this is not ours; nothing was sent")
-    first, keyring = _first_under(root, offered.versions)
-    keyring, newest = follow(keyring, offered.versions)
-    return keyring, newest or first
-
-
-def _first_under(root: PublicKey, versions: tuple[bytes, ...]) -> tuple[bytes, TrustedKeyring]:
-    """Find the first keyring that the root signed: what came before it stood under another root."""
-    for raw in versions[:-1]:
-        try:
-            return raw, open_keyring(dsse.parse(raw), root)
-        except UntrustedError:
-            continue
-    return versions[-1], open_keyring(dsse.parse(versions[-1]), root)
-
-
-def enrolment_request(
-    token: str,
-    believed: tuple[TrustedKeyring, bytes],
-    signer: Signer,
-    *,
-    now: datetime,
-    random: Callable[[int], bytes],
-) -> Envelope:
-    """Sign what proves possession of the key: for this workspace, and for this invitation alone."""
-    keyring, _ = believed
-    return statement.sign(
-        ENROLMENT_REQUEST,
-        (subject_sha256(sha256(signer.public.spki).hex()),),
-        EnrolmentRequest(
-            audience=keyring.audience,
-            key_id=signer.public.key_id,
-            salt=random(16).hex(),
-            token_digest=digest_text(sha256(token.encode())),
-            nonce=random(16).hex(),
-            public_key=b64encode(signer.public.spki),
-            sent_at=now,
-        ),
-        signer,
-    )
 
 
 async def enrol(
@@ -122,23 +69,17 @@ async def enrol(
 ) -> Enrolled:
     """Send the request and get the collector's id.
 
-    Raises `TryLaterError` while a person must confirm the fingerprint first, `StateError` where the invitation is
+    Raises `UnconfirmedError` while a person must confirm the fingerprint first, `StateError` where the invitation is
     used or bound to another name, and `UntrustedError` where the enrolment statement does not prove itself.
     """
     keyring, envelope = believed
     body = emit_enrol_request(name, request.to_bytes())
     answer = parse_enrol_answer((await client.post(ENROL_PATH, body, token)).body)
     if answer.enrolment is None:
-        raise TryLaterError(
-            Code.UNAVAILABLE,
-            f"enrolment {answer.status}: an admin must confirm the fingerprint {signer.public.key_id}",
-            "run the same command again afterwards",
-        )
-    read = keyring.verify(dsse.parse(answer.enrolment))
-    record = read.as_(Enrolment)
-    keyring.check_time(record.key_id, record.enrolled_at)
-    if record.collector_key_id != signer.public.key_id or record.collector_id != answer.collector_id:
-        raise UntrustedError(Code.UNKNOWN_KEY, "the enrolment is for another key", "nothing was written")
+        raise UnconfirmedError(answer.status, signer.public.key_id)
+    record = taken_in(keyring, answer.enrolment, signer.public)
+    if record.collector_id != answer.collector_id:
+        raise UntrustedError(Code.UNKNOWN_KEY, "the enrolment is for another collector", "nothing was written")
     return Enrolled(record.collector_id, keyring, envelope, answer.enrolment)
 
 

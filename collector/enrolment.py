@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FILE_NAME = "enrolment.json"
-_AGAIN = "run carnet-collector enrol once more"
+_AGAIN = "put it back from a backup of this host, or enrol it anew with a new state directory"
 
 
 def load(state_dir: Path) -> Enrolled | None:

@@ -77,7 +77,11 @@ async def wait_for_any(events: Sequence[asyncio.Event], seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """Everything outside of the shipper that it asks: clocks, chance, trust, and whom it tells."""
+    """Everything outside of the shipper that it asks: clocks, chance, trust, and whom it tells.
+
+    `goes_by_key` says whether the receiver gives access for the key that signs; it raises what asking for access does
+    where that was not answered.
+    """
 
     utcnow: Callable[[], datetime]
     monotonic: Callable[[], float]
@@ -85,6 +89,7 @@ class Surroundings:
     new_batch_id: Callable[[], str]
     keyring: Callable[[], TrustedKeyring]
     refresh_keyring: Callable[[], Awaitable[bool]]
+    goes_by_key: Callable[[], Awaitable[bool]]
     tell: Callable[..., None]
     wait: Wait = wait_for_any
 

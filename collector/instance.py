@@ -9,34 +9,35 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from collector import enrolment, keyfiles
+from collector import enrolment, succession, waiting
 from collector.attest import Identity
 from collector.client import ClientSettings, check_url
 from collector.clock import utcnow
-from collector.keys import Keys
+from collector.enrolling import next_step
+from collector.keyplace import key_store_of
+from collector.keys import RESTORE_THE_KEY, Keys, check_descent
 from collector.plans import root_plans
 from collector.rotating import Rotator
 from collector.spool import Spool, SpoolSettings
-from shared.errors import ConfigError
-from shared.keyfile import load_key, read_passphrase
+from shared.errors import ConfigError, MalformedError
 from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from collector.capture import RootPlan
     from collector.config import Config
+    from collector.keys import Held, Rotation
+    from collector.keystore import KeyStore
     from collector.trust import Enrolled
     from shared.redaction import Rules
 
 SPOOL_NAME = "spool.sqlite"
-CREDENTIAL = "key-passphrase"
-"""The name of the systemd credential with the key's passphrase (systemd.exec(5), LoadCredential)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Instance:
     secrets: Rules
     identity: Identity
     keys: Keys
-    passphrase: bytes | None = field(repr=False)
+    key_store: KeyStore
     enrolled: Enrolled
     spool: Spool
     epoch: str
@@ -59,12 +60,12 @@ class Instance:
             spool=self.spool,
             identity=self.identity,
             keys=self.keys,
-            key_path=self.config.key_path,
-            passphrase=self.passphrase,
+            key_store=self.key_store,
             epoch=self.epoch,
             utcnow=utcnow,
             random=secrets.token_bytes,
             tell=tell,
+            remember=partial(succession.note, self.config.state_dir),
         )
 
 
@@ -95,57 +96,66 @@ def check(config: Config, secrets: Rules) -> dict[str, RootPlan]:
     return plans
 
 
-def find_passphrase(configured: Path | None, environment: Mapping[str, str]) -> bytes | None:
-    """Read what opens the private key: the named file, else the systemd credential; None where there is neither.
-
-    Never from an argument or from the environment, which others can read. Raises `ConfigError`.
-    """
-    if configured is not None:
-        return read_passphrase(configured)
-    credentials = environment.get("CREDENTIALS_DIRECTORY")
-    path = None if credentials is None else Path(credentials) / CREDENTIAL
-    return read_passphrase(path, credential=True) if path is not None and path.exists() else None
-
-
 @contextlib.contextmanager
-def open_instance(config: Config) -> Iterator[Instance]:
-    """Open everything that a collector needs; raises `ConfigError` in words for whatever is missing or wrong."""
+def open_instance(config: Config, given: str) -> Iterator[Instance]:
+    """Open everything that a collector needs; raises `ConfigError` in words for whatever is missing or wrong.
+
+    `given` is what names the configuration on a command line, for commands that a hint tells.
+    """
     secrets_known = secret_rules()
     plans = check(config, secrets_known)
-    passphrase = find_passphrase(config.key_passphrase_file, os.environ)
-    load_key(config.key_path, passphrase)  # for its faults; which key signs, the spool says below
     enrolled = enrolment.load(config.state_dir)
     if enrolled is None:
-        raise ConfigError(
-            "this host is not enrolled: files stay where they are",
-            f"carnet-collector enrol --url {config.receiver.url} --token-file FILE --state-dir {config.state_dir}",
+        raise not_enrolled(config, given)
+    with contextlib.closing(key_store_of(config, os.environ)) as key_store:
+        key_store.check(RESTORE_THE_KEY)  # for its faults; which key signs, the spool says below
+        identity = Identity(
+            audience=enrolled.audience,
+            collector_id=enrolled.collector_id,
+            version=version("carnet"),
+            config_digest=config.digest(),
         )
-    identity = Identity(
-        audience=enrolled.audience,
-        collector_id=enrolled.collector_id,
-        version=version("carnet"),
-        config_digest=config.digest(),
-    )
+        with contextlib.closing(_open_spool(config, enrolled)) as spool:
+            spool.forget_unknown(identity.version)
+            yield Instance(
+                config=config,
+                plans=plans,
+                secrets=secrets_known,
+                identity=identity,
+                keys=Keys(signing_keys(config, key_store, enrolled, spool.rotations())),
+                key_store=key_store,
+                enrolled=enrolled,
+                spool=spool,
+                epoch=secrets.token_hex(16),
+            )
+
+
+def not_enrolled(config: Config, given: str) -> ConfigError:
+    """Say that this host is not enrolled, and what comes next: an invitation, a person, or a response."""
+    asked = waiting.load(config.state_dir)
+    steps = [next_step(one, given) for one in asked] or [("", f"carnet-collector enrol {given} --token-file FILE")]
+    told = "".join(f"; {said}" for said, _ in steps if said)
+    return ConfigError(f"this host is not enrolled: files stay where they are{told}", steps[-1][1])
+
+
+def signing_keys(config: Config, key_store: KeyStore, enrolled: Enrolled, rotations: Sequence[Rotation]) -> Held:
+    """Find the keys that the spool names, the first of which must be the enrolled one; raises `ConfigError`."""
+    held = key_store.choose(rotations)
+    try:
+        enrolled_key = enrolled.key_id
+    except MalformedError:
+        path = config.state_dir / enrolment.FILE_NAME
+        raise ConfigError(f"{path} is damaged: its enrolment names no key", "put it back from a backup") from None
+    check_descent(held.signing.public, rotations, enrolled_key, succession.load(config.state_dir))
+    return held
+
+
+def _open_spool(config: Config, enrolled: Enrolled) -> Spool:
     kept = config.spool
-    spool = Spool.open(
+    return Spool.open(
         config.state_dir / SPOOL_NAME,
         SpoolSettings(quota_bytes=kept.quota_bytes, journal=kept.journal, ballast_bytes=kept.ballast_bytes),
         collector_id=enrolled.collector_id,
         new_stream_id=secrets.token_hex(16),
         now=utcnow(),
     )
-    try:
-        spool.forget_unknown(identity.version)
-        yield Instance(
-            config=config,
-            plans=plans,
-            secrets=secrets_known,
-            identity=identity,
-            keys=Keys(keyfiles.choose(config.key_path, passphrase, spool.rotations())),
-            passphrase=passphrase,
-            enrolled=enrolled,
-            spool=spool,
-            epoch=secrets.token_hex(16),
-        )
-    finally:
-        spool.close()

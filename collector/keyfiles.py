@@ -10,23 +10,77 @@ from __future__ import annotations
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from collector.durable import sync_folder
-from collector.keys import Held, own_keys
+from collector.keys import RESTORE_THE_KEY, Held, is_held, not_introduced, own_keys
 from shared.errors import ConfigError
-from shared.keyfile import load_key
+from shared.keyfile import load_key, write_key
+from shared.keys import SEED_BYTES, Ed25519Signer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from collector.keys import Rotation
-    from shared.keys import Ed25519Signer, PublicKey
+    from shared.keys import PublicKey, Signer
 
 _SHORT = 16
 """Hex digits of a fingerprint in a file's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFiles:
+    """The store of keys that are files: the configured one, and those beside it."""
+
+    path: Path
+    passphrase: bytes | None = field(default=None, repr=False)
+
+    @property
+    def place(self) -> str:
+        """The path of the configured file."""
+        return str(self.path)
+
+    def check(self, hint: str) -> None:
+        """Load the configured file; raises `ConfigError` where it is missing, loose, or does not open."""
+        load_key(self.path, self.passphrase, hint)
+
+    def load(self) -> Signer | None:
+        """Load the configured file; None where there is none."""
+        return load_key(self.path, self.passphrase) if self.path.exists() else None
+
+    def make_first(self, random: Callable[[int], bytes]) -> Signer:
+        """Write the configured file; raises `ConfigError` where it exists."""
+        return write_key(self.path, random(SEED_BYTES), self.passphrase)
+
+    def choose(self, rotations: Sequence[Rotation]) -> Held:
+        """Find the keys that the spool's rotations name."""
+        return choose(self.path, self.passphrase, rotations)
+
+    def make(self, random: Callable[[int], bytes]) -> Signer:
+        """Write a new key beside the configured file."""
+        seed = random(SEED_BYTES)
+        return write_key(new_path(self.path, Ed25519Signer(seed).public.key_id), seed, self.passphrase)
+
+    def discard(self, key: PublicKey) -> None:
+        """Remove the file of a new key."""
+        discard(new_path(self.path, key.key_id))
+
+    def retire(self, signing: PublicKey, old: Collection[PublicKey]) -> None:
+        """Rename the file of the key that signs, and remove those of the old ones."""
+        retire(self.path, self.passphrase, signing, old)
+
+    def put_away(self, held: Held) -> list[str]:
+        """Rename the files that nothing names."""
+        try:
+            return [str(path) for path in put_away(self.path, held)]
+        except OSError as error:
+            raise ConfigError(f"a key file beside {self.path} cannot be renamed: {error.strerror}") from None
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def new_path(key_path: Path, key_id: str) -> Path:
@@ -41,7 +95,7 @@ def choose(key_path: Path, passphrase: bytes | None, rotations: Sequence[Rotatio
     Raises `ConfigError` where no file here holds the key that signs, or a file cannot be read.
     """
     if not rotations:
-        signer = load_key(key_path, passphrase)
+        signer = load_key(key_path, passphrase, RESTORE_THE_KEY)
         return Held(signer, datetime.fromtimestamp(key_path.stat().st_mtime, UTC), (), (signer.public,))
     last = rotations[-1]
     signing = _find(key_path, passphrase, last.new)
@@ -50,9 +104,13 @@ def choose(key_path: Path, passphrase: bytes | None, rotations: Sequence[Rotatio
             f"no key file here holds {last.new.key_id}, which signs since the rotation at {last.place}",
             f"put {new_path(key_path, last.new.key_id).name} or {key_path.name} back from a backup of this host",
         )
-    older = (_find(key_path, passphrase, one.old) for one in _not_receipted(rotations))
+    older = (_find(key_path, passphrase, one.old) for one in not_introduced(rotations))
     return Held(
-        signing, last.rotated_at, tuple(one for one in older if one is not None), own_keys(signing.public, rotations)
+        signing,
+        last.rotated_at,
+        tuple(one for one in older if one is not None),
+        own_keys(signing.public, rotations),
+        is_held(rotations),
     )
 
 
@@ -102,17 +160,10 @@ def discard(path: Path) -> None:
         _erase(path)
 
 
-def _not_receipted(rotations: Sequence[Rotation]) -> Sequence[Rotation]:
-    at = len(rotations)
-    while at and not rotations[at - 1].delivered:
-        at -= 1
-    return rotations[at:]
-
-
 def _find(key_path: Path, passphrase: bytes | None, public: PublicKey) -> Ed25519Signer | None:
     for path in (new_path(key_path, public.key_id), key_path):
         if path.exists():
-            signer = load_key(path, passphrase)
+            signer = load_key(path, passphrase, RESTORE_THE_KEY)
             if signer.public == public:
                 return signer
     return None

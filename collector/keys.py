@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shared import dsse, statement
 from shared.encoding import b64encode, sha256
+from shared.errors import ConfigError
 from shared.predicates import KEY_ROTATION, KeyRotation
 from shared.statement import subject_sha256
 
@@ -25,6 +26,17 @@ if TYPE_CHECKING:
     from shared.keys import PublicKey, Signer
     from shared.predicates import StreamLink
 
+HELD_ROTATION = "the receiver holds the rotation to the key that signs: what it signs helps no decision"
+ABOUT_A_HELD_ROTATION = (
+    "the old key is kept, and no other one is made; look for a copy of this host, of its key or of its spool and stop"
+    " it, then enrol this host anew with a new state directory; two people at the receiver can release what is held"
+)
+
+RESTORE_THE_KEY = (
+    "put that key back from a backup of this host, or enrol it anew with a new state directory: no new key can take"
+    " its place"
+)
+
 _EARLIEST = 0.8
 """Of its span: a fleet whose keys were made on one day does not turn them over in one minute."""
 
@@ -33,7 +45,8 @@ _EARLIEST = 0.8
 class Rotation:
     """A rotation as the spool keeps it for ever: its place, its id, both keys, its exact bytes, and its receipt.
 
-    A place below zero is none of this stream: the rotation came over from an older spool.
+    A place below zero is none of this stream: the rotation came over from an older spool. One that is `held` was
+    receipted as well, but the receiver does not go by the new key.
     """
 
     place: int
@@ -43,20 +56,27 @@ class Rotation:
     envelope: bytes
     rotated_at: datetime
     delivered: bool
+    held: bool = False
+
+    @property
+    def introduced(self) -> bool:
+        """Whether the receiver is known to go by the new key."""
+        return self.delivered and not self.held
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
     """The keys of one moment: what signs and since when, older ones that are still of use, and all there ever were.
 
-    `older` are those that signed before rotations that nobody receipted yet, oldest first; `own` is what the spool's
-    entries verify under.
+    `older` are those that signed before rotations that the receiver is not known to go by, oldest first; `own` is what
+    the spool's entries verify under. `rotation_held` says that the receiver holds the last rotation.
     """
 
     signing: Signer
     made_at: datetime
     older: tuple[Signer, ...] = ()
     own: tuple[PublicKey, ...] = ()
+    rotation_held: bool = False
 
     @property
     def introduced(self) -> Signer:
@@ -72,9 +92,11 @@ class Held:
         """Give what is held after a rotation."""
         return Held(new, at, (*self.older, self.signing), (*self.own, new.public))
 
-    def receipted(self) -> Held:
-        """Give what is held once every rotation was receipted."""
-        return replace(self, older=())
+    def receipted(self, rotations: Sequence[Rotation]) -> Held:
+        """Give what is held after a receipt, from all rotations as they stand by it."""
+        waiting = {one.old for one in not_introduced(rotations)}
+        older = tuple(one for one in self.older if one.public in waiting)
+        return replace(self, older=older, rotation_held=is_held(rotations))
 
 
 class Keys:
@@ -134,6 +156,50 @@ def overdue(held: Held, after_days: float | None, now: datetime) -> str | None:
         f"the key {held.signing.public.key_id} is {(now - held.made_at).days} days old, and keys.rotate_after_days is "
         f"{after_days:g}: carnet-collector rotate-key"
     )
+
+
+def standing_wrong(held: Held, after_days: float | None, now: datetime) -> list[str]:
+    """Say what is wrong with the key as it stands: it is too old, or the receiver does not go by it."""
+    too_old = overdue(held, after_days, now)
+    found = [] if too_old is None else [too_old]
+    if held.rotation_held:
+        found.append(held_wrong(held.signing.public.key_id))
+    return found
+
+
+def held_wrong(key_id: str) -> str:
+    """Say that the receiver does not go by the key that signs."""
+    return f"{HELD_ROTATION} ({key_id}): {ABOUT_A_HELD_ROTATION}"
+
+
+def not_introduced(rotations: Sequence[Rotation]) -> Sequence[Rotation]:
+    """Give the last rotations as far back as the receiver is not known to go by them."""
+    at = len(rotations)
+    while at and not rotations[at - 1].introduced:
+        at -= 1
+    return rotations[at:]
+
+
+def check_descent(signing: PublicKey, rotations: Sequence[Rotation], enrolled: str, later: Sequence[str]) -> None:
+    """Refuse a key that does not come from the enrolled one: the receiver would take nothing that it signs.
+
+    `enrolled` is the id of the key that the receiver took in, `later` are those of the keys that came after it, as far
+    as they are known beside the spool. Raises `ConfigError`.
+    """
+    first = rotations[0].old.key_id if rotations else signing.key_id
+    good = (enrolled, *later) if rotations else (later[-1] if later else enrolled,)
+    if first not in good:
+        raise ConfigError(
+            f"the key here is {first}, and this host was enrolled with {enrolled}"
+            + (f", which was rotated to {later[-1]}" if later else "")
+            + ": nothing was signed",
+            RESTORE_THE_KEY,
+        )
+
+
+def is_held(rotations: Sequence[Rotation]) -> bool:
+    """Say whether the receiver holds the last rotation, so that it does not go by the key that signs."""
+    return bool(rotations) and rotations[-1].held
 
 
 def own_keys(first: PublicKey, rotations: Sequence[Rotation]) -> tuple[PublicKey, ...]:

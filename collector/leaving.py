@@ -36,6 +36,10 @@ class Outcome(StrEnum):
     ANSWERED = "answered"
 
 
+CARRIED = "file:"
+"""The origin of what leaves in a file that a person carries."""
+
+
 @dataclass(frozen=True, slots=True)
 class Destination:
     """A workspace of a receiver, and the origin (scheme, host, port) at which it is reached."""

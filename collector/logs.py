@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from collector.masking import masked
+from collector.masking import PublicId, masked
 from shared.encoding import format_time
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def json_teller(utcnow: Callable[[], datetime], secrets: Rules) -> Callable[...,
 
 
 def _masked(value: object, secrets: Rules) -> object:
-    """Give a fact as it may be told: numbers as they are, everything else as searched text."""
-    if value is None or isinstance(value, int | float):
+    """Give a fact as it may be told: numbers and ids of public things as they are, everything else as searched text."""
+    if value is None or isinstance(value, int | float | PublicId):
         return value
     if isinstance(value, list | tuple):
         return [_masked(one, secrets) for one in value]

@@ -5,6 +5,7 @@ Pure. A context value is never longer for it, so that it still fits its field.
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +14,8 @@ from shared.predicates import Context
 from shared.redaction import UNCLEAR, mark, redact
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from collector.context import Resolved
     from shared.redaction import Rules
 
@@ -20,6 +23,24 @@ _Error = TypeVar("_Error", bound=CarnetError)
 
 _COMMIT = "commit"
 """Hex digits by its type, and what everything is bound to."""
+
+_PUBLIC_ID = re.compile(r"sha256:[0-9a-f]{64}", re.ASCII)
+
+
+class PublicId(str):
+    """The id of a public key or of an envelope: what people compare, and no secret.
+
+    Whoever makes one says that it is that; a text from outside never becomes one. Raises `ValueError` for another form.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, text: str) -> Self:
+        """Take the id as it is written everywhere."""
+        if _PUBLIC_ID.fullmatch(text) is None:
+            msg = "no id of a key or of an envelope"
+            raise ValueError(msg)
+        return super().__new__(cls, text)
 
 
 def masked(text: str, rules: Rules, head: int | None = None) -> str:

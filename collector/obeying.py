@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.encoding import format_time
 from shared.requests import MAX_REQUESTS, Outcome, RequestKind
 
 if TYPE_CHECKING:
@@ -29,6 +30,15 @@ class Obedience:
     heartbeat: bool = True
     min_heartbeat_seconds: float = 30
     max_heartbeat_seconds: float = 3_600
+
+
+@dataclass(frozen=True, slots=True)
+class KeyNow:
+    """The id of the key that signs, whether the receiver goes by it, and whether another one may be made now."""
+
+    id: str
+    introduced: bool = True
+    may_turn: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +62,31 @@ class ToDo:
 
 
 def judge(
-    carried: Sequence[Request], known: Mapping[Request, Asked], allowed: Obedience, key_id: str, now: datetime
+    carried: Sequence[Request], known: Mapping[Request, Asked], allowed: Obedience, key: KeyNow, now: datetime
 ) -> tuple[Asked, ...]:
     """Give the outcome so far of each request that a receipt carries.
 
-    A `resend` that the spool has still to look at stands as put off; `key_id` is the key that signs now.
+    A `resend` that the spool has still to look at stands as put off, and so does a new key that may not be made now.
     """
     found: dict[Request, Asked] = {}
     for request in carried[:MAX_REQUESTS]:
         before = known.get(request)
-        if before is None:
-            found[request] = Asked(request, _first_outcome(request, allowed), now, key_id)
-        elif before.outcome is Outcome.UNDER_WAY and before.key_id != key_id:
-            found[request] = replace(before, outcome=Outcome.DONE)
-        else:
-            found[request] = before
+        found[request] = one = before or Asked(request, _first_outcome(request, allowed), now, key.id)
+        if request.kind == RequestKind.ROTATE_KEY and one.outcome in {Outcome.UNDER_WAY, Outcome.PUT_OFF}:
+            found[request] = replace(one, outcome=_turned(one, key))
     return tuple(found.values())
 
 
-def to_do(asked: Sequence[Asked], known: Mapping[Request, Asked], carried: int) -> ToDo:
-    """Give what is left to do after `judge`; a rotation is asked for until it has happened."""
-    turning = [one.request.before for one in asked if one.outcome is Outcome.UNDER_WAY]
+def _turned(asked: Asked, key: KeyNow) -> Outcome:
+    """Say how far a rotation that is asked for is: it is done once the receiver goes by the new key."""
+    if not key.may_turn:
+        return Outcome.PUT_OFF
+    return Outcome.DONE if key.introduced and asked.key_id != key.id else Outcome.UNDER_WAY
+
+
+def to_do(asked: Sequence[Asked], known: Mapping[Request, Asked], carried: int, key_id: str) -> ToDo:
+    """Give what is left to do after `judge`; a rotation is asked for until another key signs than did then."""
+    turning = [one.request.before for one in asked if one.outcome is Outcome.UNDER_WAY and one.key_id == key_id]
     dates = [one for one in turning if one is not None]
     return ToDo(
         rescan=any(
@@ -84,6 +98,18 @@ def to_do(asked: Sequence[Asked], known: Mapping[Request, Asked], carried: int) 
         passed_over=max(0, carried - MAX_REQUESTS)
         + sum(one.outcome is Outcome.NOT_KNOWN and one.request not in known for one in asked),
     )
+
+
+def overdue(asked: Sequence[Asked], now: datetime) -> list[str]:
+    """Say which new keys were wanted by now and are not there: an alarm, never a refusal."""
+    return [
+        f"the receiver asked for a new key before {format_time(one.request.before)}, and it is not there: see the log,"
+        " or carnet-collector rotate-key"
+        for one in asked
+        if one.request.before is not None
+        and one.outcome in {Outcome.UNDER_WAY, Outcome.PUT_OFF}
+        and now >= one.request.before
+    ]
 
 
 def beat_seconds(asked: Sequence[Asked], known: Mapping[Request, Asked], allowed: Obedience) -> float | None:

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from collector.leaving import Kind, Reply
-from collector.obeying import Obedience, beat_seconds, judge, to_do
+from collector.obeying import KeyNow, Obedience, beat_seconds, judge, to_do
 from collector.receipts import Beat, Sent
+from collector.rotating import obstacle
 from collector.spool import Said, State
 from shared import statement
 from shared.encoding import digest_text, sha256
 from shared.predicates import HEARTBEAT, Ended, Heartbeat, ReceiptSeen, SpoolNow, StreamNow
-from shared.requests import Obeyed
+from shared.requests import Obeyed, RequestKind
 from shared.statement import subject_sha256
 
 if TYPE_CHECKING:
@@ -76,10 +77,16 @@ class Queue:
     @property
     def owes_introduction(self) -> bool:
         """Say whether the receiver may not know every key that this collector signed with."""
-        return self._introduce.is_set() or bool(self.keys.now.older)
+        held = self.keys.now
+        return self._introduce.is_set() or (bool(held.older) and not held.rotation_held)
+
+    @property
+    def rotation_held(self) -> bool:
+        """Say whether the receiver holds the rotation to the key that signs."""
+        return self.keys.now.rotation_held
 
     def introduce_again(self) -> None:
-        """The receiver said that it does not know a key: it is told of every rotation once more."""
+        """The receiver may not know a key, or go by it again: it is told of every rotation once more."""
         self._introduce.set()
 
     def introductions(self) -> Sequence[Sent]:
@@ -87,7 +94,7 @@ class Queue:
         found = self.spool.rotations()
         if not found:
             self._introduce.clear()
-        return [Sent(one.place, one.id, one.envelope, Kind.KEY_ROTATION) for one in found]
+        return [Sent(one.place, one.id, one.envelope, Kind.KEY_ROTATION, one.introduced) for one in found]
 
     def head(self, limit: int, max_bytes: int, skip: frozenset[int]) -> Sequence[Sent]:
         """Give the oldest pending entries."""
@@ -108,7 +115,7 @@ class Queue:
         `beat` is the heartbeat that went with the request; a batch of rotations has none.
         """
         known = {one.request: one for one in self.spool.asked()}
-        asked = judge(settlement.requests, known, self.obedience, self.keys.now.signing.public.key_id, now)
+        asked = judge(settlement.requests, known, self.obedience, self._key(settlement), now)
         told = self.spool.settle(
             receipt_id=settlement.receipt_id,
             receipt=settlement.receipt,
@@ -117,17 +124,29 @@ class Queue:
             quarantined=[(number, code, reasons.get(number, "")) for number, code in settlement.quarantined],
             reply=Reply(self.to, settlement.told if beat is None else (*settlement.told, beat.answered)),
             now=now,
-            said=Said(settlement.mark_of(self.stream_id), asked, beat_seconds(asked, known, self.obedience)),
+            said=Said(
+                settlement.mark_of(self.stream_id),
+                asked,
+                beat_seconds(asked, known, self.obedience),
+                settlement.held,
+            ),
         )
         if self._is_unreceipted():
             # What a restored receiver lacks was put back, rotations among it: what they introduced waits behind them.
             self._introduce.set()
         self._tell_of(told, known)
-        self._act(to_do(told.asked, known, len(settlement.requests)))
+        self._act(to_do(told.asked, known, len(settlement.requests), self.keys.now.signing.public.key_id))
 
-    def note_introduced(self) -> None:
-        """Every rotation was receipted just now: the keys before the last one end."""
-        if not self._is_unreceipted():
+    def _key(self, settlement: Settlement) -> KeyNow:
+        held = self.keys.now
+        wanted = any(one.kind == RequestKind.ROTATE_KEY for one in settlement.requests)
+        # What this very receipt holds may be the last rotation, or a branch: the next receipt asks again.
+        may_turn = not wanted or (not settlement.held and obstacle(self.spool, self.keys) is None)
+        return KeyNow(held.signing.public.key_id, not held.older, may_turn)
+
+    def note_told(self, *, taken: bool) -> None:
+        """Rotations were told just now: old keys that are of no use any more end; nothing is owed if all were taken."""
+        if taken and not self._is_unreceipted():
             self._introduce.clear()
         self.introduced()
 
@@ -158,6 +177,11 @@ class Queue:
     def note_answer(self, sequences: Sequence[int], answer: str, now: datetime) -> None:
         """Keep what a request was answered with."""
         self.spool.note_answer(sequences, answer, now)
+
+    @property
+    def beat_seconds(self) -> float | None:
+        """The interval of heartbeats that the receiver asked for, within its bounds."""
+        return self.spool.beat_seconds()
 
     def heartbeat(self, now: datetime) -> Beat:
         """Make the next heartbeat, signed, in its one spelling; its number is used up once it leaves.
@@ -194,7 +218,7 @@ class Queue:
         )
         subject = subject_sha256(sha256(signer.public.spki).hex())
         signed = statement.sign(HEARTBEAT, (subject,), said, signer)
-        return Beat(number, signed.id, signed.to_bytes(), self.spool.beat_seconds())
+        return Beat(number, signed.id, signed.to_bytes())
 
     def _obeyed(self) -> tuple[Obeyed, ...] | None:
         said = tuple(Obeyed(**one.request.model_dump(), outcome=one.outcome.value) for one in self.spool.asked())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from collector.leaving import Kind, Leaving, Outcome, Told
 from shared import dsse
 from shared.encoding import digest_text, parse_digest, sha256
-from shared.errors import REFUSED_CODES, Code, UntrustedError
+from shared.errors import HELD_CODES, REFUSED_CODES, Code, UntrustedError
 from shared.predicates import Receipt
 
 if TYPE_CHECKING:
@@ -29,12 +29,16 @@ _QUARANTINING = REFUSED_CODES - {Code.UNKNOWN_KEY}
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One entry of the batch in flight: its place in the spool, its attestation id, and the bytes that were sent."""
+    """One entry of the batch in flight: its place in the spool, its attestation id, and the bytes that were sent.
+
+    `introduced` is of a rotation alone: whether the receiver is known to go by its new key already.
+    """
 
     sequence: int
     id: bytes
     envelope: bytes
     kind: Kind = Kind.COLLECTED
+    introduced: bool = False
 
     @property
     def leaving(self) -> Leaving:
@@ -44,12 +48,11 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A signed heartbeat: its number, its attestation id, its bytes, and how often the receiver asked for one."""
+    """A signed heartbeat: its number, its attestation id, its bytes."""
 
     number: int
     id: bytes
     envelope: bytes
-    every_seconds: float | None = None
 
     @property
     def leaving(self) -> Leaving:
@@ -66,7 +69,8 @@ class Beat:
 class Settlement:
     """What a believed receipt says: sequences by outcome (refused ones with code), keyring, stream marks, requests.
 
-    `told` is for the ledger: the very word of the receipt on each entry.
+    `held` are those of the delivered that the receiver says it holds, with the code where it gives one. A duplicate may
+    be held as well without a word of it. `told` is for the ledger: the very word of the receipt on each entry.
     """
 
     receipt_id: bytes
@@ -79,6 +83,12 @@ class Settlement:
     marks: tuple[StreamMark, ...]
     requests: tuple[Request, ...]
     told: tuple[Told, ...]
+    held: tuple[tuple[int, str | None], ...] = ()
+
+    @property
+    def duplicates(self) -> frozenset[int]:
+        """The sequences that the receiver had before."""
+        return frozenset(one.place for one in self.told if one.outcome is Outcome.DUPLICATE)
 
     def mark_of(self, stream_id: str) -> int | None:
         """Give how far the receiver has a stream: -1 for nothing of it, None where the receipt does not tell.
@@ -142,6 +152,11 @@ def check_receipt(
         told=tuple(
             Told(mine.kind, mine.sequence, mine.id, Outcome(entry.status))
             for entry, mine in zip(receipt.entries, sent, strict=True)
+        ),
+        held=tuple(
+            (mine.sequence, entry.code)
+            for entry, mine in zip(receipt.entries, sent, strict=True)
+            if entry.status == "held" or (entry.status == "duplicate" and entry.code in HELD_CODES)
         ),
     )
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from collector.keys import overdue
+from collector import obeying
+from collector.keys import standing_wrong
 from collector.masking import masked
 from shared.encoding import digest_text, format_time
 from shared.errors import CarnetError
@@ -46,23 +47,26 @@ def report(
     """
     found = _who(instance, now)
     wrong = _wrong_with_intake(taken, monotonic, _SCANS_MISSED * instance.config.watch.scan_seconds + _LATE_SECONDS)
-    too_old = overdue(instance.keys.now, instance.config.keys.rotate_after_days, now)
-    if too_old is not None:
-        wrong.append(too_old)
     try:
         stats = instance.spool.stats(now)
         alarms = [f"{one.name}: {one.detail}" for one in instance.spool.alarms()]
-        asked = [_asked(one) for one in instance.spool.asked()]
+        asked = instance.spool.asked()
     except CarnetError as error:
         wrong.append(f"the spool cannot be read: {error}")
     else:
-        found |= {"spool": _spool(stats), "alarms": [*alarms], "asked": {"now": [*asked], "passedOver": passed_over}}
+        found |= {
+            "spool": _spool(stats),
+            "alarms": [*alarms],
+            "asked": {"now": [*map(_asked, asked)], "passedOver": passed_over},
+        }
         if shipped.last_error is not None:
             wrong.append(f"not delivered for {int(stats.oldest_pending_seconds)} s: {shipped.last_error}")
-        wrong += alarms
+        wrong += alarms + obeying.overdue(asked, now)
+    # Words of our own, with ids of keys that are no secrets.
+    of_keys = standing_wrong(instance.keys.now, instance.config.keys.rotate_after_days, now)
     found |= {
-        "healthy": not wrong,
-        "wrong": [masked(one, instance.secrets) for one in wrong],
+        "healthy": not wrong and not of_keys,
+        "wrong": [*(masked(one, instance.secrets) for one in wrong), *of_keys],
         "receiver": {
             "url": instance.config.receiver.url,
             "answers": shipped.reachable,
@@ -91,7 +95,7 @@ def _who(instance: Instance, now: datetime) -> JsonObject:
         "collectorId": instance.identity.collector_id,
         "keyId": keys.signing.public.key_id,
         "keyAgeSeconds": max(0, int((now - keys.made_at).total_seconds())),
-        "keyKnownToReceiver": not keys.older,
+        "keyKnownToReceiver": not keys.older and not keys.rotation_held,
         "rootKey": instance.enrolled.keyring.root.key_id,
         "configDigest": digest_text(instance.identity.config_digest),
         "version": instance.identity.version,

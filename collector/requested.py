@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from collector.durable import sync_folder
@@ -69,11 +70,14 @@ def departures(state_dir: Path) -> list[Departure]:
         lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
         found = [parse_object(line) for line in lines]
         answered = {one["answered"] for one in found if "answered" in one}
-        return [
-            _departure(one, Outcome.ANSWERED if one["attestationId"] in answered else None)
-            for one in found
-            if "answered" not in one
-        ]
+        rows: dict[tuple[bytes, Destination], Departure] = {}
+        for one in found:
+            if "answered" not in one:
+                row = _departure(one, Outcome.ANSWERED if one["attestationId"] in answered else None)
+                before = rows.setdefault((row.what.id, row.to), row)
+                if before is not row:
+                    rows[row.what.id, row.to] = replace(before, last_at=row.last_at, times=before.times + 1)
+        return list(rows.values())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "run as the collector's user") from None
     except (MalformedError, KeyError, TypeError, ValueError):

@@ -87,6 +87,17 @@ class Session:
         self.enrolled = enrolled
         return True
 
+    async def goes_by_key(self) -> bool:
+        """Ask for access with the key that signs and with nothing that introduces it: True if it is given.
+
+        Raises what `post` raises where that is not answered.
+        """
+        try:
+            await self._ask(self.keys.now.signing)
+        except UntrustedError:
+            return False
+        return True
+
     async def _renew(self) -> str:
         self._token = None
         *older, newest = self.keys.now.asking

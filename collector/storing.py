@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from collector.attest import observation_id, seal
 from collector.masking import masked
-from collector.spool import Aside, Candidate, SpoolBroken, SpoolFull
+from collector.spool import Aside, Candidate, SignsNoMore, SpoolBroken, SpoolFull
 from shared.errors import Code, MalformedError, TryLaterError
 
 if TYPE_CHECKING:
@@ -30,9 +30,13 @@ if TYPE_CHECKING:
 _MAX_REASON_CHARS = 300
 
 
+def _nothing() -> None:
+    """Do nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sealing:
-    """Who signs, and what a signature needs besides the observation."""
+    """Who signs, and what a signature needs besides the observation; `look_again` asks the spool which key signs."""
 
     identity: Identity
     keys: Keys
@@ -40,6 +44,7 @@ class Sealing:
     utcnow: Callable[[], datetime]
     monotonic: Callable[[], float]
     random: Callable[[int], bytes]
+    look_again: Callable[[], None] = _nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,8 @@ def store(spool: Spool, sealing: Sealing, group: Sequence[tuple[Key, Captured]])
     except SpoolBroken:
         raise
     except TryLaterError as error:
+        if isinstance(error, SignsNoMore):
+            sealing.look_again()
         if len(group) == 1 or not isinstance(error, SpoolFull):
             return Stored(waiting=tuple(key for key, _ in group), later=error)
     except Exception as error:  # noqa: BLE001 - the commit of the per-file step: whatever one file does, the others go on

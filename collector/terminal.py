@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from shared.errors import CarnetError
+from shared.printable import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,13 +54,6 @@ def show(output: str, value: object, text: str) -> None:
     What files and peers say of themselves cannot steer the terminal: control characters are written out.
     """
     click.echo(json.dumps(value, sort_keys=True) if output == "json" else plain(text))
-
-
-def plain(text: str) -> str:
-    """Write out what is not printable, line ends apart, and what is no Unicode: a file name may be neither."""
-    return "".join(
-        char if char.isprintable() or char == "\n" else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def run_program(command: click.Command, name: str) -> NoReturn:

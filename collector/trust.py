@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared import dsse
+from shared.encoding import parse_payload
+from shared.errors import Code, MalformedError
 from shared.keyring import TrustedKeyring, newer_keyring, version_of
 from shared.predicates import Audience
 
@@ -26,6 +28,15 @@ class Enrolled:
     def audience(self) -> Audience:
         """The workspace, as every statement of this collector names it."""
         return Audience(receiver=self.keyring.audience.receiver, workspace=self.keyring.audience.workspace)
+
+    @property
+    def key_id(self) -> str:
+        """The id of the key that the receiver took in, as the statement says; raises `MalformedError`."""
+        predicate = parse_payload(dsse.parse(self.enrolment).payload).get("predicate")
+        key_id = predicate.get("collectorKeyId") if isinstance(predicate, dict) else None
+        if not isinstance(key_id, str):
+            raise MalformedError(Code.MALFORMED_STATEMENT, "the enrolment names no key")
+        return key_id
 
 
 def follow(held: TrustedKeyring, versions: Sequence[bytes]) -> tuple[TrustedKeyring, bytes | None]:

@@ -63,6 +63,8 @@ class Known:
     standing: tokens.Standing | None
     until: datetime
     """When it expires, or its next use is to be noted."""
+    use_is_due: bool
+    """Whether this use is to be noted, which nobody has done yet."""
 
 
 class Confirmation:
@@ -75,7 +77,11 @@ class Confirmation:
 
     def __call__(self, tx: Tx) -> None:
         """Raise `ChangedError` where it was revoked or changed since; asked in every transaction of the request."""
-        if self._known.standing is None or tokens.standing(tx, self._known.caller.token_id) != self._known.standing:
+        self.against(tokens.standing(tx, self._known.caller.token_id))
+
+    def against(self, found: tokens.Standing | None) -> None:
+        """Raise `ChangedError` where the token does not stand as it did; `found` is of the transaction that it asks."""
+        if self._known.standing is None or found != self._known.standing:
             raise ChangedError
         self.given = True
 
@@ -156,11 +162,17 @@ def authenticate(store: Store, bearer: str, now: datetime) -> Caller:
 
     A token that is spelled wrong never reaches the database. The last use is noted at most every ten minutes.
     """
-    return recognise(store, bearer, now).caller
+    known = recognise(store, bearer, now)
+    if known.use_is_due:
+        note_use(store, known.caller, now)
+    return known.caller
 
 
 def recognise(store: Store, bearer: str, now: datetime) -> Known:
-    """Recognise a token as `authenticate` does, and give what is needed to see later whether it is still the same."""
+    """Recognise a token as `authenticate` does, and give what is needed to see later whether it is still the same.
+
+    Nothing is written: whoever asks sees to it that the use is noted where that is due.
+    """
     parsed = parse_token(bearer)
     row, waits, standing = store.read(lambda tx: (*_find(tx, parsed.token_id), tokens.standing(tx, parsed.token_id)))
     if row is None or not parsed.matches(row.digest) or row.kind is not parsed.kind:
@@ -168,13 +180,18 @@ def recognise(store: Store, bearer: str, now: datetime) -> Known:
     if not (row.good(now) or (waits and row.revoked_at is None)):
         raise SpentError(row)
     used_at = row.last_used_at
-    if used_at is None or now - used_at >= LAST_USE_STEP:
-        store.write(lambda tx: tokens.used(tx, row.workspace_id, row.token_id, now))
+    due = used_at is None or now - used_at >= LAST_USE_STEP
+    if used_at is None or due:
         used_at = now
     caller = Caller(
         row.workspace_id, row.token_id, row.scopes, row.collector_id, row.limit_per_minute, row.kind, row.limits
     )
-    return Known(caller, standing, min(row.expires_at, used_at + LAST_USE_STEP))
+    return Known(caller, standing, min(row.expires_at, used_at + LAST_USE_STEP), due)
+
+
+def note_use(store: Store, caller: Caller, now: datetime) -> None:
+    """Note that a token is used; raises `TryLaterError` where that cannot be written now."""
+    store.write(lambda tx: tokens.used(tx, caller.workspace_id, (caller.token_id,), now))
 
 
 def listed(

@@ -24,6 +24,7 @@ from receiver.core.expectations import After, Expectation
 from receiver.core.presence import NOTED_EVERY
 from receiver.examining import Examiners
 from receiver.keys_at_hand import RoleSigners
+from receiver.named_secrets import read_master_key, read_password
 from receiver.store import workspaces
 from receiver.store.engine import Store
 from receiver.web import probes
@@ -36,6 +37,7 @@ from receiver.web.metrics import Metrics
 from receiver.web.once import OneOfAKey
 from receiver.web.ratelimits import RateLimits
 from receiver.web.recognised import Recognised
+from receiver.web.repeating import Repeating
 from receiver.web.rounds import Rounds
 from receiver.web.routes import Route
 from receiver.web.server import Server
@@ -48,7 +50,6 @@ from shared.errors import ConfigError
 from shared.keyfile import read_secret
 from shared.secretrules import secret_rules
 
-MASTER_KEY_BYTES = 32
 MAX_EXAMINERS = 4
 _LIBRARIES = ("aiohttp", "asyncio")
 
@@ -183,8 +184,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
     store = Store.open(plan.database_url, read_password(plan.database_password_file))
     examiners = Examiners(_examiner_count(), lambda: journal.warning("examiner_lost"))
     desk: Desk[Store] | None = None
-    keeper: Keeper | None = None
-    rounds: Rounds | None = None
+    repeated: list[Repeating] = []
     limits: RateLimits | None = None
     servers: list[Server] = []
     handler = LibraryLog(journal)
@@ -232,18 +232,18 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
         servers.append(Server(make_application(services, table), listener, tls))
         for server in servers:
             await server.start()
-        keeper = Keeper(refusals, desk, journal, plan.refusals_seconds)
-        keeper.start()
-        rounds = Rounds(desk, signers.of, plan.expectations, metrics, journal, plan.rounds_seconds)
-        rounds.start()
+        keeper = Keeper(refusals, desk, journal)
+        repeated.append(Repeating(keeper.write, plan.refusals_seconds, "refusals", once_more=True))
+        rounds = Rounds(desk, signers.of, plan.expectations, metrics, journal)
+        repeated.append(Repeating(rounds.make, plan.rounds_seconds, "rounds"))
+        for one in repeated:
+            one.start()
         yield Running(_url(plan.address, listener, tls), probes_url)
     finally:
         for server in reversed(servers):
             await server.stop()
-        if rounds is not None:
-            await rounds.stop()
-        if keeper is not None:
-            await keeper.stop()
+        for one in reversed(repeated):
+            await one.stop()
         if limits is not None:
             await limits.close()
         if desk is not None:
@@ -257,29 +257,6 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
 def _examiner_count() -> int:
     """One for each processor but the one that stores; none where there is but one."""
     return min(len(os.sched_getaffinity(0)) - 1, MAX_EXAMINERS)
-
-
-def read_master_key(path: Path) -> bytes:
-    """Read the key that unseals the role keys; raises `ConfigError`."""
-    hint = "it holds 32 random bytes and has mode 0600; restore it from its backup"
-    master = read_secret(path, hint)
-    if len(master) != MASTER_KEY_BYTES:
-        raise ConfigError(f"{path} holds {len(master)} bytes, not {MASTER_KEY_BYTES}", hint)
-    return master
-
-
-def read_password(path: Path | None) -> str | None:
-    """Read a password that we show to another server, where a file is named: one line; raises `ConfigError`."""
-    if path is None:
-        return None
-    hint = "it holds the password as one line of text and has mode 0600"
-    try:
-        password = read_secret(path, hint).decode("utf-8").removesuffix("\n").removesuffix("\r")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not UTF-8", hint) from None
-    if not password or not password.isprintable():
-        raise ConfigError(f"{path} holds no password, or more than one line", hint)
-    return password
 
 
 def _share(named: SharedLimits, metrics: Metrics, journal: FilteringBoundLogger) -> SharedWindows:

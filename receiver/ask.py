@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 
 from receiver.core.asking import Progress, Standing, Wanted, check_wanted, progress
 from receiver.core.trail import Act
-from receiver.store import audit, collectors, requests, streams
+from receiver.store import audit, collectors, heartbeats, requests, streams
 from receiver.store.collectors import Collector, CollectorStatus
 from receiver.store.engine import Store, Tx
 from shared.encoding import JsonObject, base32_id, format_time
@@ -108,7 +108,7 @@ def _standing(
         known = list(streams.of_collector(tx, workspace_id, collector_id).items())
         if known:
             stream_id, state = known[-1]
-            last = streams.heartbeat(tx, workspace_id, stream_id)
+            last = heartbeats.latest(tx, workspace_id, stream_id)
             reach = max(state.head, -1 if last is None or last.heard.high_water is None else last.heard.high_water)
             up_to = reach if state.mark < reach else None
     number = requests.next_number(tx, workspace_id, collector_id)

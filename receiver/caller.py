@@ -55,6 +55,8 @@ class Caller:
 By: TypeAlias = Caller | Person
 """Who does an act: a token of scope admin, or a person that the receiver has signed in."""
 OPERATOR = "operator"
+PASSWORD, TOKEN = "password", "token"
+"""How somebody was known, as a statement says it."""
 
 
 def person(by: By, audience: Audience) -> Person:
@@ -62,7 +64,7 @@ def person(by: By, audience: Audience) -> Person:
     if isinstance(by, Person):
         return by
     by.require(Scope.ADMIN)
-    return Person(issuer=audience.receiver, subject=by.token_id, method="token", role="admin")
+    return Person(issuer=audience.receiver, subject=by.token_id, method=TOKEN, role="admin")
 
 
 def operator(audience: Audience) -> Person:

@@ -17,6 +17,7 @@ import click
 
 from shared.encoding import JsonObject, compact
 from shared.errors import CarnetError
+from shared.printable import plain
 
 EXIT_USAGE = 2
 EXIT_BUG = 70
@@ -65,9 +66,9 @@ def _explain(error: CarnetError, *, as_json: bool) -> None:
         fields: JsonObject = {"code": error.code.value, "detail": error.detail, "hint": error.hint}
         click.echo(compact({"error": fields}), err=True)
         return
-    click.echo(f"error: {error.detail}", err=True)
+    click.echo(plain(f"error: {error.detail}"), err=True)
     if error.hint is not None:
-        click.echo(f"hint: {error.hint}", err=True)
+        click.echo(plain(f"hint: {error.hint}"), err=True)
 
 
 def _wants_json(words: list[str]) -> bool:

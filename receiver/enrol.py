@@ -1,7 +1,6 @@
-"""Enrol collectors: invite by name, take in a key that proves itself, and let a person confirm it where one must.
+"""Enrol collectors: invite by name, and take in a key that proves itself, at once or for a person to confirm.
 
-Invariants: an invitation serves one key; a key belongs to one collector of one workspace; whoever is taken in is taken
-in by a registered statement of the decision key.
+Invariants: an invitation serves one key; a key belongs to one collector of one workspace.
 """
 
 from __future__ import annotations
@@ -10,37 +9,26 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from receiver.caller import Caller
-from receiver.core.admit import KeyState, KnownKey
-from receiver.core.proof import Proof, prove
+from receiver import joining
+from receiver.caller import OPERATOR, Caller
+from receiver.core.proof import prove
 from receiver.core.tokens import SECRET_BYTES, Kind, make_token, parse_token, unauthorized
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
 from receiver.store import audit, collectors, invitations, register, tokens, workspaces
-from receiver.store.collectors import Collector, CollectorKey, CollectorStatus
 from receiver.store.engine import Store, Tx
 from receiver.store.invitations import InvitationRow
 from receiver.store.tokens import TokenRow
-from shared import statement
-from shared.encoding import JsonObject, b64encode, base32_id, sha256
+from shared.encoding import JsonObject, sha256
 from shared.errors import Code, MalformedError, StateError, UntrustedError
-from shared.keys import PublicKey
-from shared.predicates import ENROLMENT, Enrolment, Limits, Person
-from shared.statement import subject_sha256
+from shared.predicates import Limits
 from shared.wire import EnrolAnswer, parse_enrol_request
 
-ID_BYTES = 16
-SALT_BYTES = 16
 MIN_VALID_MINUTES = 15
 MAX_VALID_MINUTES = 24 * 60
 MAX_NAMES = 200
 MAX_NAME_CHARS = 200
 INVITATION_LIMIT_PER_MINUTE = 100
-
-OPERATOR = "operator"
-
-ANY_NAME = "*"
-"""An invitation for this name is good for one collector of whatever name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +123,7 @@ def enrol(
             raise unauthorized()
         workspace = workspaces.get(tx, row.workspace_id)
         proof.statement.expect_audience(*workspaces.accepted_audiences(tx, workspace))
-        if invitation.name not in (ANY_NAME, name):
+        if invitation.name not in (joining.ANY_NAME, name):
             raise UntrustedError(
                 Code.FORBIDDEN, f"this invitation is not for the name {name[:80]!r}", "use the name invited"
             )
@@ -144,9 +132,10 @@ def enrol(
             if owner is not None or workspaces.is_own_key(tx, proof.key.raw):
                 raise _conflict("this key is known already", "make a new key with carnet-collector keygen")
             _check_name(name)
-            collector_id = _take_in(tx, replace(invitation, name=name), proof, now, random, origin)
+            collector_id = joining.take_in(tx, replace(invitation, name=name), proof.key, now, random, origin)
             if invitation.approve:
-                _approve(tx, signers, collector_id, proof.key, invitation.invited_by, now, random)
+                by = joining.inviter(signers, invitation.invited_by)
+                joining.approve(tx, signers, joining.Joining(collector_id, proof.key), by, now, random)
         elif owner == (row.workspace_id, invitation.collector_id):
             collector_id = invitation.collector_id
         else:
@@ -156,94 +145,9 @@ def enrol(
     return store.write(act)
 
 
-def confirm(
-    store: Store,
-    signers: RoleSigners,
-    who: Caller | str,
-    fingerprint: str,
-    now: datetime,
-    random: Callable[[int], bytes],
-) -> EnrolAnswer:
-    """Confirm the key of a pending collector by its fingerprint (`sha256:` and hex).
-
-    Raises `StateError` where no key of this workspace waits under that fingerprint, `MalformedError` for no digest.
-    """
-    workspace_id, by = (who, OPERATOR) if isinstance(who, str) else (who.workspace_id, who.token_id)
-
-    def act(tx: Tx) -> EnrolAnswer:
-        owner = collectors.key_owner(tx, fingerprint)
-        if owner is None or owner[0] != workspace_id or workspace_id != signers.workspace_id:
-            raise StateError(Code.NOT_FOUND, "no key with this fingerprint waits here", "compare it again")
-        collector_id = owner[1]
-        if collectors.get(tx, workspace_id, collector_id).status is not CollectorStatus.PENDING:
-            raise _conflict("this collector is not waiting to be confirmed", "see carnet-receiver collectors")
-        (row,) = collectors.keys(tx, workspace_id, collector_id)
-        _approve(tx, signers, collector_id, row.key.public, by, now, random)
-        return _state(tx, workspace_id, collector_id)
-
-    return store.write(act)
-
-
 def _check_name(name: str) -> None:
     if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
         raise _invalid(f"name: {name[:80]!r}", f"1 to {MAX_NAME_CHARS} printable characters")
-
-
-def _take_in(
-    tx: Tx,
-    invitation: InvitationRow,
-    proof: Proof,
-    now: datetime,
-    random: Callable[[int], bytes],
-    origin: str | None,
-) -> str:
-    workspace_id = invitation.workspace_id
-    collector_id = base32_id("col_", random(ID_BYTES))
-    collectors.add(
-        tx,
-        workspace_id,
-        Collector(collector_id, invitation.name, CollectorStatus.PENDING, invitation.limits, now),
-    )
-    key = CollectorKey(collector_id, KnownKey(proof.key, KeyState.PENDING), now)
-    collectors.add_key(tx, workspace_id, key)
-    invitations.take_up(tx, workspace_id, invitation.token_id, collector_id)
-    detail = {"name": invitation.name, "keyId": proof.key.key_id, "invitation": invitation.token_id}
-    audit.add(tx, workspace_id, Act(now, collector_id, "collector.enrol", detail, origin))
-    return collector_id
-
-
-def _approve(
-    tx: Tx,
-    signers: RoleSigners,
-    collector_id: str,
-    key: PublicKey,
-    by: str,
-    now: datetime,
-    random: Callable[[int], bytes],
-) -> None:
-    workspace_id = signers.workspace_id
-    row = collectors.get(tx, workspace_id, collector_id)
-    place = register.next_place(tx, workspace_id)
-    method = "command" if by == OPERATOR else "token"
-    enrolment = Enrolment(
-        audience=signers.audience,
-        key_id=signers.decision.public.key_id,
-        salt=random(SALT_BYTES).hex(),
-        register_=place,
-        collector_id=collector_id,
-        name=row.name,
-        public_key=b64encode(key.spki),
-        collector_key_id=key.key_id,
-        limits=row.limits,
-        by=Person(issuer=signers.audience.receiver, subject=by, method=method, role="admin"),
-        enrolled_at=now,
-    )
-    subject = subject_sha256(sha256(key.spki).hex())
-    envelope = statement.sign(ENROLMENT, (subject,), enrolment, signers.decision)
-    register.add(tx, workspace_id, place.number, ENROLMENT, envelope, now)
-    collectors.activate(tx, workspace_id, collector_id, place.number, now)
-    detail = {"collector": collector_id, "keyId": key.key_id}
-    audit.add(tx, workspace_id, Act(now, by, "collector.approve", detail))
 
 
 def _state(tx: Tx, workspace_id: str, collector_id: str) -> EnrolAnswer:

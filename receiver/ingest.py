@@ -1,4 +1,4 @@
-"""Take what a collector sends: a batch with or without a heartbeat, or a heartbeat alone.
+"""Take what a collector sends: a batch with or without a heartbeat.
 
 Order: split, examine every entry, then one write transaction that judges the places, stores what is new and signs the
 receipt (commit point 2). Examining is apart from taking, so that it need not wait for its turn to write. Invariants:
@@ -15,9 +15,9 @@ from datetime import datetime
 
 from receiver.caller import Caller
 from receiver.core.admit import Examine, Judged, Sender, examine_all, registered_key
-from receiver.core.beats import Beat, answer_body, check_active, check_beat, examine_beat, split_body
-from receiver.core.hearing import hear
-from receiver.core.placing import Desk, Status, StreamState, Verdict
+from receiver.core.beats import Beat, check_active, check_beat, check_room, read_beat
+from receiver.core.judging import Desk
+from receiver.core.placing import Status, StreamState, Verdict
 from receiver.core.receipts import (
     SALT_BYTES,
     Heading,
@@ -31,16 +31,14 @@ from receiver.core.rotation import Rotation, examine_batch
 from receiver.core.tokens import Scope
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
-from receiver.store import audit, collectors, intake, receipts, requests, streams, workspaces
+from receiver.store import audit, collectors, disputes, heartbeats, intake, receipts, requests, streams, workspaces
 from receiver.store.engine import Store, Tx
 from receiver.store.parts import parts_of
 from receiver.store.receipts import ReceiptRow
 from receiver.store.stream_events import refused_beat
-from receiver.store.streams import HeartbeatRow
 from receiver.store.workspaces import Workspace
 from shared import wire
-from shared.dsse import Envelope
-from shared.encoding import JsonObject, digest_text, sha256
+from shared.encoding import JsonObject, digest_text
 from shared.errors import CarnetError, Code, MalformedError, StateError
 from shared.predicates import Receipt
 from shared.wire import Batch
@@ -114,56 +112,12 @@ def take_batch(
         sender_now = intake.sender(tx, workspace, batch.collector_id)
         # A key may have been revoked, or limits narrowed, since the entries were examined.
         current = looked if sender_now == looked.sender else _look(batch, sender_now, examine_all)
-        row, receipt, detail = _settle(tx, signers, workspace, current, now, random)
+        at = receipts.time_of(tx, workspace_id, batch.collector_id, now)
+        row, receipt, detail = _settle(tx, signers, workspace, current, at, random)
         audit.add(tx, workspace_id, Act(now, caller.token_id, "batch.take", detail, origin))
         return row, receipt
 
     return _answer(*store.write(act))
-
-
-def take_heartbeat(
-    store: Store,
-    signers: RoleSigners,
-    caller: Caller,
-    body: bytes,
-    now: datetime,
-    random: Callable[[int], bytes],
-) -> bytes:
-    """Take a heartbeat alone, `{"collectorId", "heartbeat"}`; the answer is `{"receipt"}` over no entries.
-
-    Raises `MalformedError` and `UntrustedError` for one that is not believed, `StateError` (`conflict`) for a beat
-    that is not above the last, and what `look_at_batch` raises.
-    """
-    caller.require(Scope.COLLECTOR_WRITE)
-    collector_id, envelope = split_body(body)
-    caller.require_collector(collector_id)
-    workspace_id = caller.workspace_id
-
-    def act(tx: Tx) -> Envelope | StateError:
-        workspace = workspaces.get(tx, workspace_id)
-        beat = examine_beat(envelope, intake.sender(tx, workspace, collector_id))
-        known = intake.known(tx, workspace_id, (), (beat.stream_id,))
-        last = streams.heartbeat(tx, workspace_id, beat.stream_id)
-        state = known.streams.get(beat.stream_id)
-        try:
-            check_beat(beat, collector_id, None if state is None else state.collector_id, _number(last))
-        except StateError as error:
-            # Given, not raised: what was noted of it must stay.
-            refused_beat(tx, workspace_id, beat.stream_id, collector_id, beat.number, now)
-            return error
-        shown = state or StreamState(collector_id)
-        heading = _heading(workspace, collector_id, f"beat-{beat.number}", sha256(envelope), now, random)
-        asked = requests.carry(tx, workspace_id, collector_id, {beat.stream_id: shown}, now)
-        _, receipt = sign_receipt(heading, (), {beat.stream_id: shown}, signers.receipt, asked)
-        if state is None:
-            streams.save(tx, workspace_id, {}, {beat.stream_id: shown}, now)
-        _keep_beat(tx, workspace_id, beat, last, receipt.id, now)
-        return receipt
-
-    answer = store.write(act)
-    if isinstance(answer, StateError):
-        raise answer
-    return answer_body(answer.to_bytes())
 
 
 def _look(batch: Batch, sender: Sender, examine: Examine) -> Looked:
@@ -171,7 +125,7 @@ def _look(batch: Batch, sender: Sender, examine: Examine) -> Looked:
     beat: Beat | CarnetError | None = None
     if batch.heartbeat is not None:
         try:
-            beat = examine_beat(batch.heartbeat, introduced)
+            beat = read_beat(batch.heartbeat, introduced)
         except CarnetError as error:
             beat = error
     return Looked(batch, sender, judged, beat)
@@ -188,7 +142,8 @@ def _settle(
     """Judge, store and sign; gives the receipt, and what the audit trail is told."""
     workspace_id, batch = workspace.workspace_id, looked.batch
     beat = looked.beat if isinstance(looked.beat, Beat) else None
-    known = intake.known(tx, workspace_id, looked.entries, () if beat is None else (beat.stream_id,))
+    beats = () if beat is None else (beat.stream_id,)
+    known = intake.known(tx, workspace_id, batch.collector_id, looked.entries, beats)
     outcome = Desk(looked.sender, known).judge(looked.entries)
     touched = intake.store(tx, workspace_id, known, outcome, now)
     heading = _heading(workspace, batch.collector_id, batch.batch_id, batch.digest, now, random)
@@ -229,34 +184,25 @@ def _try_beat(
     """
     collector_id = sender.collector_id
     state = known.get(beat.stream_id)
-    last = streams.heartbeat(tx, workspace_id, beat.stream_id)
+    last = heartbeats.heard_of(tx, workspace_id, (beat.stream_id,))
+    before = last.get(beat.stream_id)
     try:
-        check_active(registered_key(beat.envelope, sender))
-        check_beat(beat, collector_id, None if state is None else state.collector_id, _number(last))
+        key = registered_key(beat.envelope, sender)
+        disputes.note_beat(tx, workspace_id, beat, key, now)
+        check_active(key)
+        check_beat(beat, collector_id, None if state is None else state.collector_id, before)
+        if state is None:
+            check_room(streams.count_open(tx, workspace_id, collector_id))
     except CarnetError as error:
         if isinstance(error, StateError):
             refused_beat(tx, workspace_id, beat.stream_id, collector_id, beat.number, now)
         return error
     if state is None:
         streams.save(tx, workspace_id, {}, {beat.stream_id: StreamState(collector_id)}, now)
-    _keep_beat(tx, workspace_id, beat, last, receipt_id, now)
-    return None
-
-
-def _keep_beat(
-    tx: Tx, workspace_id: str, beat: Beat, last: HeartbeatRow | None, receipt_id: bytes, now: datetime
-) -> None:
-    collector_id = beat.content.collector.id
-    before = None if last is None else last.heard
     lag = collectors.lag(tx, workspace_id, collector_id)
-    heard = hear(beat.content, before, now, lag)
-    row = HeartbeatRow(beat.stream_id, collector_id, heard, receipt_id, beat.envelope.id, parts_of(beat.envelope))
-    streams.save_heartbeat(tx, workspace_id, row, first=last is None)
+    heartbeats.save(tx, workspace_id, (heartbeats.next_row(beat, before, receipt_id, now, lag),), last)
     requests.note_answers(tx, workspace_id, collector_id, beat.content, now)
-
-
-def _number(last: HeartbeatRow | None) -> int | None:
-    return None if last is None else last.beat
+    return None
 
 
 def _heading(

@@ -1,4 +1,4 @@
-"""Read what is stored: the keyring, attestations and their exact envelopes, collectors and their streams."""
+"""Read what is stored: the keyring, attestations and their exact envelopes, records, collectors."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from datetime import datetime
 from typing import Generic, TypeAlias, TypeVar
 
 from receiver.core.cursors import read_number, read_pair, write_cursor
-from receiver.core.placing import StreamState
 from receiver.core.posting import Record
 from receiver.store import attestations as attestation_rows
 from receiver.store import collectors as collector_rows
-from receiver.store import contradictions, register, rotations, standing, views, workspaces
+from receiver.store import contradictions, heartbeats, register, rotations, standing, views, workspaces
 from receiver.store import records as record_rows
-from receiver.store import streams as stream_rows
 from receiver.store.collectors import Collector, CollectorKey
 from receiver.store.columns import micros
 from receiver.store.engine import Store, Tx
-from receiver.store.streams import HeartbeatRow
 from shared.encoding import parse_payload
 from shared.keys import PublicKey
-from shared.predicates import KEYRING, Heartbeat
+from shared.predicates import KEYRING
 
 MAX_LIMIT = 200
 
@@ -63,19 +60,6 @@ class CollectorView:
     collector: Collector
     keys: tuple[CollectorKey, ...]
     heard_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class StreamView:
-    """A stream (id in hex), how far it is here, and its last heartbeat with when that came."""
-
-    stream_id: str
-    state: StreamState
-    beat: int | None
-    heard_at: datetime | None
-    closed: bool
-    waiting: int | None
-    """How many entries waited at the collector when it was last heard."""
 
 
 def keyring(store: Store, workspace_id: str) -> KeyringParts:
@@ -178,28 +162,7 @@ def collector(store: Store, workspace_id: str, collector_id: str) -> CollectorVi
     return store.read(lambda tx: _view(tx, workspace_id, collector_rows.get(tx, workspace_id, collector_id)))
 
 
-def streams(store: Store, workspace_id: str, collector_id: str) -> tuple[StreamView, ...]:
-    """Give the streams of a collector, oldest first; raises `StateError` (`not_found`) without such a collector."""
-
-    def act(tx: Tx) -> tuple[StreamView, ...]:
-        collector_rows.get(tx, workspace_id, collector_id)
-        beats = {row.stream_id: row for row in stream_rows.all_heartbeats(tx, workspace_id, collector_id)}
-        found = stream_rows.of_collector(tx, workspace_id, collector_id)
-        return tuple(_stream_view(stream_id, state, beats.get(stream_id)) for stream_id, state in found.items())
-
-    return store.read(act)
-
-
 def _view(tx: Tx, workspace_id: str, row: Collector) -> CollectorView:
     keys = collector_rows.keys(tx, workspace_id, row.collector_id)
-    heard = [one.received_at for one in stream_rows.all_heartbeats(tx, workspace_id, row.collector_id)]
+    heard = [one.received_at for one in heartbeats.every(tx, workspace_id, row.collector_id)]
     return CollectorView(row, tuple(keys), max(heard, default=None))
-
-
-def _stream_view(stream_id: bytes, state: StreamState, last: HeartbeatRow | None) -> StreamView:
-    if last is None:
-        return StreamView(stream_id.hex(), state, None, None, closed=False, waiting=None)
-    content = Heartbeat.from_wire(parse_payload(last.parts.payload).get("predicate"))
-    return StreamView(
-        stream_id.hex(), state, last.beat, last.received_at, closed=last.closed, waiting=content.spool.depth
-    )

@@ -20,7 +20,7 @@ from shared.encoding import JsonObject, parse_digest
 from shared.errors import Code, StateError, UntrustedError
 from shared.keyring import TrustedKeyring, open_keyring
 from shared.keys import PublicKey, Signer
-from shared.predicates import KEYRING, Role, RoleKey
+from shared.predicates import KEYRING, EndedKey, Role, RoleKey
 
 SALT_BYTES = 16
 OVERLAP = timedelta(hours=1)
@@ -129,9 +129,14 @@ def _next(
 ) -> TrustedKeyring:
     workspace_id = workspace.workspace_id
     # Those of which a signed statement says so, and that nobody took back.
-    revoked = {key_id for _, key_id in revocations.everything_ended(tx, workspace_id).keys}
+    revoked = revocations.everything_ended(tx, workspace_id).keys
+    ended = [
+        EndedKey(key_id=key_id, number=end.number, since=end.since)
+        for (_, key_id), ends in revoked.items()
+        for end in ends
+    ]
     place = register.next_place(tx, workspace_id)
-    what = keyrings.Next(workspace.audience, keys, revoked, place, random(SALT_BYTES), now, roots)
+    what = keyrings.Next(workspace.audience, keys, ended, place, random(SALT_BYTES), now, roots)
     envelope = keyrings.after(held, what)
     register.add(tx, workspace_id, place.number, KEYRING, envelope, now)
     made = open_keyring(envelope, held.root, workspace.audience)

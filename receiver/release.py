@@ -6,58 +6,26 @@ such as a revocation that comes later, holds anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeAlias
 
-from receiver.caller import By, Caller, person
+from receiver import releasing
+from receiver.caller import OPERATOR, PASSWORD, TOKEN, By, Caller, person
 from receiver.core.accounts import Role, includes
-from receiver.core.holding import Standing
-from receiver.core.placing import Status
-from receiver.core.revocation import MAX_REASON_CHARS, What
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
-from receiver.store import attestations, audit, collectors, proposals, register, revocations, standing, tokens
-from receiver.store.collectors import CollectorStatus
+from receiver.store import accounts, answered, audit, proposals, revocations, tokens
 from receiver.store.engine import Store, Tx
 from receiver.store.proposals import Proposal
-from shared import dsse, statement
-from shared.encoding import JsonObject, canonical, digest_text, parse_payload, sha256
-from shared.errors import Code, MalformedError, StateError, UntrustedError
-from shared.predicates import RELEASE, Person, Release
-from shared.statement import subject_sha256
+from shared.predicates import Person
 
-SALT_BYTES = 16
-MAX_ATTESTATIONS = 1000
-_TOLD = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is to count again: attestations (ids of 32 bytes), or the register number of a revocation; not both."""
-
-    attestations: tuple[bytes, ...]
-    revocation: int | None
-    reason: str
-
-    @property
-    def digest(self) -> bytes:
-        """Names what is wanted, whoever wants it and why."""
-        fields: JsonObject = {
-            "attestations": [digest_text(one) for one in sorted(set(self.attestations))],
-            "revocation": self.revocation,
-        }
-        return sha256(canonical(fields))
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """How it stands: the register number of the release, None as long as a second person is needed; who, and when."""
-
-    number: int | None
-    by: tuple[Person, ...]
-    reason: str
-    at: datetime
+# Named here because whoever calls a use case looks neither below it nor into the store.
+Answered: TypeAlias = answered.Answered
+Released: TypeAlias = releasing.Released
+Reply: TypeAlias = answered.Reply
+Wanted: TypeAlias = releasing.Wanted
+MAX_ATTESTATIONS = releasing.MAX_ATTESTATIONS
 
 
 def release(
@@ -70,13 +38,17 @@ def release(
     origin: str | None = None,
 ) -> Released:
     """Release, as two people say who are both here; raises what `propose` raises."""
-    _check_request(wanted)
+    releasing.check_request(wanted)
     first, second = by
-    if _same(first, second):
-        raise _alone()
+    if releasing.same(first, second):
+        raise releasing.alone()
     for one in by:
-        _check_role(one)
-    return store.write(lambda tx: _already(tx, signers, wanted) or _sign(tx, signers, wanted, by, now, random, origin))
+        releasing.check_role(one)
+    return store.write(
+        lambda tx: (
+            releasing.already(tx, signers, wanted) or releasing.sign(tx, signers, wanted, by, now, random, origin)
+        )
+    )
 
 
 def propose(
@@ -94,162 +66,76 @@ def propose(
     asked for, `StateError` (`not_found`, `conflict`) for what is not here or not held, `UntrustedError` (`forbidden`)
     for whoever may not release.
     """
-    _check_request(wanted)
+    return store.write(lambda tx: _propose(tx, signers, wanted, by, now, random, origin))
+
+
+def answer(
+    store: Store,
+    signers: RoleSigners,
+    wanted: Wanted,
+    by: By,
+    now: datetime,
+    random: Callable[[int], bytes],
+    origin: str | None,
+    reply: Reply[Released],
+) -> Answered:
+    """Say what `propose` says, or find what this request was answered before; the answer is kept where it has a key.
+
+    Raises besides `MalformedError` (`idempotency_mismatch`) for a key that came with another body.
+    """
     workspace_id = signers.workspace_id
-    who = person(by, signers.audience)
-    _check_role(who)
-
-    def act(tx: Tx) -> Released:
-        known_as = tokens.get(tx, workspace_id, by.token_id).label if isinstance(by, Caller) else who.subject
-        done = _already(tx, signers, wanted)
-        if done is not None:
-            return done
-        first = proposals.find(tx, workspace_id, wanted.digest, now)
-        ended = revocations.newest_moment(tx, workspace_id)
-        if first is not None and ended is not None and first.proposed_at < ended:
-            # Whoever proposed it did not know of that, and may be the one who was revoked.
-            proposals.drop(tx, workspace_id, wanted.digest)
-            first = None
-        if first is None:
-            _check(tx, workspace_id, wanted)
-            proposals.add(tx, workspace_id, Proposal(wanted.digest, wanted.reason, who, known_as, now), now)
-            detail = _told(wanted) | {"reason": wanted.reason}
-            audit.add(tx, workspace_id, Act(now, who.subject, "release.propose", detail, origin))
-            return Released(None, (who,), wanted.reason, now)
-        if _same(first.person, who) or first.known_as == known_as:
-            return Released(None, (first.person,), first.reason, first.proposed_at)
-        proposals.drop(tx, workspace_id, wanted.digest)
-        agreed = Wanted(wanted.attestations, wanted.revocation, first.reason)
-        return _sign(tx, signers, agreed, (first.person, who), now, random, origin)
-
-    return store.write(act)
-
-
-def _same(one: Person, other: Person) -> bool:
-    return one.subject == other.subject
-
-
-def _alone() -> UntrustedError:
-    return UntrustedError(
-        Code.FORBIDDEN, "nobody releases alone", "another person with the role approver or admin says the same"
+    return store.write(
+        lambda tx: reply.give(tx, workspace_id, now, lambda: _propose(tx, signers, wanted, by, now, random, origin))
     )
 
 
-def _check_role(who: Person) -> None:
-    if who.role not in set(Role) or not includes(Role(who.role), Role.APPROVER):
-        raise UntrustedError(
-            Code.FORBIDDEN, f"{who.subject} is {who.role}", "the role approver or admin is needed to release"
-        )
-
-
-def _already(tx: Tx, signers: RoleSigners, wanted: Wanted) -> Released | None:
-    """Find out whether all of it was released before: the same again is answered, and changes nothing."""
-    workspace_id = signers.workspace_id
-    if wanted.revocation is not None:
-        number = revocations.get(tx, workspace_id, wanted.revocation).taken_back
-    else:
-        stood = _standings(tx, workspace_id, wanted.attestations)
-        numbers = {one.released_by for one in stood if one is not None}
-        number = None if None in numbers or None in stood else max((n for n in numbers if n is not None), default=None)
-    if number is None:
-        return None
-    envelope = dsse.parse(register.envelope_at(tx, workspace_id, number))
-    signed = Release.from_wire(parse_payload(envelope.payload).get("predicate"))
-    return Released(number, signed.by, signed.reason, signed.released_at)
-
-
-def _standings(tx: Tx, workspace_id: str, ids: Sequence[bytes]) -> list[Standing | None]:
-    """Say how attestations stand; None for what is not here."""
-    numbers = [attestations.number_of(tx, workspace_id, one) for one in ids]
-    rows = attestations.numbered(tx, workspace_id, [n for n in numbers if n is not None])
-    stood = standing.of_rows(tx, workspace_id, rows)
-    return [None if n is None else stood[n] for n in numbers]
-
-
-def _check_request(wanted: Wanted) -> None:
-    if not 1 <= len(wanted.reason) <= MAX_REASON_CHARS or not wanted.reason.isprintable():
-        raise _invalid("reason: one is needed", f"1 to {MAX_REASON_CHARS} printable characters")
-    if (wanted.revocation is None) == (not wanted.attestations):
-        raise _invalid("attestations, revocation: one of both is needed", "release attestations, or take one back")
-    named = wanted.attestations
-    if len(named) > MAX_ATTESTATIONS or len(set(named)) != len(named):
-        raise _invalid(f"attestations: {len(named)} of them", f"1 to {MAX_ATTESTATIONS} different ones at a time")
-
-
-def _check(tx: Tx, workspace_id: str, wanted: Wanted) -> None:
-    for named, stands in zip(wanted.attestations, _standings(tx, workspace_id, wanted.attestations), strict=True):
-        if stands is None:
-            raise StateError(Code.NOT_FOUND, f"there is no attestation {digest_text(named)} in this workspace")
-        if stands.status is not Status.HELD:
-            raise _conflict(f"{digest_text(named)} is not held")
-
-
-def _sign(
+def _propose(
     tx: Tx,
     signers: RoleSigners,
     wanted: Wanted,
-    by: tuple[Person, Person],
+    by: By,
     now: datetime,
     random: Callable[[int], bytes],
     origin: str | None,
 ) -> Released:
+    releasing.check_request(wanted)
     workspace_id = signers.workspace_id
-    _check(tx, workspace_id, wanted)
-    place = register.next_place(tx, workspace_id)
-    signed = Release(
-        audience=signers.audience,
-        key_id=signers.decision.public.key_id,
-        salt=random(SALT_BYTES).hex(),
-        register_=place,
-        attestations=tuple(digest_text(one) for one in wanted.attestations),
-        revocation=wanted.revocation,
-        reason=wanted.reason,
-        by=by,
-        released_at=now,
-    )
-    envelope = statement.sign(RELEASE, (subject_sha256(wanted.digest.hex()),), signed, signers.decision)
-    register.add(tx, workspace_id, place.number, RELEASE, envelope, now)
-    if wanted.revocation is None:
-        revocations.release(tx, workspace_id, wanted.attestations, place.number, now)
-    else:
-        revocations.take_back(tx, workspace_id, wanted.revocation, place.number, now)
-        _restore(tx, workspace_id, wanted.revocation)
-    detail = _told(wanted) | {"by": [one.subject for one in by], "reason": wanted.reason, "register": place.number}
-    action = "held.release" if wanted.revocation is None else "revocation.take_back"
-    audit.add(tx, workspace_id, Act(now, by[1].subject, action, detail, origin))
-    return Released(place.number, by, wanted.reason, now)
+    who = person(by, signers.audience)
+    releasing.check_role(who)
+    known_as = tokens.get(tx, workspace_id, by.token_id).label if isinstance(by, Caller) else who.subject
+    done = releasing.already(tx, signers, wanted)
+    if done is not None:
+        return done
+    first = proposals.find(tx, workspace_id, wanted.digest, now)
+    if first is not None and not _holds_still(tx, signers, first, now):
+        proposals.drop(tx, workspace_id, wanted.digest)
+        first = None
+    if first is None:
+        releasing.check(tx, workspace_id, wanted)
+        proposals.add(tx, workspace_id, Proposal(wanted.digest, wanted.reason, who, known_as, now), now)
+        detail = releasing.told(wanted) | {"reason": wanted.reason}
+        audit.add(tx, workspace_id, Act(now, who.subject, "release.propose", detail, origin))
+        return Released(None, (who,), wanted.reason, now)
+    if releasing.same(first.person, who) or first.known_as == known_as:
+        return Released(None, (first.person,), first.reason, first.proposed_at)
+    proposals.drop(tx, workspace_id, wanted.digest)
+    agreed = Wanted(wanted.attestations, wanted.revocation, first.reason)
+    return releasing.sign(tx, signers, agreed, (first.person, who), now, random, origin, wanted.reason)
 
 
-def _restore(tx: Tx, workspace_id: str, number: int) -> None:
-    """Let keys and collector be what they were, as far as no other revocation of them stands.
-
-    A token stays ended, as do the hourly ones of a collector: what a token posted counts again, and a new one is
-    easily made.
-    """
-    row = revocations.get(tx, workspace_id, number)
-    for ended in revocations.keys_of(tx, workspace_id, number):
-        key = (ended.collector_id, ended.key_id)
-        before = revocations.state_until_revoked(tx, workspace_id, *key)
-        if before is not None and key not in revocations.ends(tx, workspace_id, (ended.collector_id,), ()).keys:
-            collectors.set_key_state(tx, workspace_id, (ended.key_id,), before)
-    if row.what is What.COLLECTOR and not revocations.of_subject(tx, workspace_id, What.COLLECTOR, row.subject):
-        status = row.status_before
-        if status is None or status is CollectorStatus.REVOKED:
-            enrolled = collectors.get(tx, workspace_id, row.subject).enrolment is not None
-            status = CollectorStatus.ACTIVE if enrolled else CollectorStatus.PENDING
-        collectors.set_status(tx, workspace_id, row.subject, status)
-
-
-def _told(wanted: Wanted) -> JsonObject:
-    if wanted.revocation is not None:
-        return {"revocation": wanted.revocation}
-    named = wanted.attestations
-    return {"attestations": [digest_text(one) for one in named[:_TOLD]], "count": len(named)}
-
-
-def _invalid(detail: str, hint: str) -> MalformedError:
-    return MalformedError(Code.INVALID_FIELD, detail, hint)
-
-
-def _conflict(detail: str) -> StateError:
-    return StateError(Code.CONFLICT, detail, "see carnet-receiver held list for what is held now")
+def _holds_still(tx: Tx, signers: RoleSigners, first: Proposal, now: datetime) -> bool:
+    """Say whether the first person's word holds: nothing was revoked since, and that person may still say it."""
+    workspace_id, who = signers.workspace_id, first.person
+    ended = revocations.newest_moment(tx, workspace_id)
+    if ended is not None and first.proposed_at < ended:
+        # Whoever proposed it did not know of that, and may be the one who was revoked.
+        return False
+    if who.issuer != signers.audience.receiver:
+        return False
+    if who.method == PASSWORD:
+        account = accounts.find(tx, workspace_id, who.subject)
+        return account is not None and account.good(now) and includes(account.role, Role.APPROVER)
+    if who.method == TOKEN:
+        token = tokens.find(tx, who.subject)
+        return token is not None and token.workspace_id == workspace_id and token.good(now)
+    return who.subject == OPERATOR

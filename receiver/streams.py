@@ -55,6 +55,8 @@ class StreamView:
     closed: bool
     waiting: int | None
     """How many entries waited at the collector when it was last heard."""
+    two_holders: bool
+    """Whether somebody else signs with a key of it that was retired; revoking that key ends it."""
 
 
 def of_workspace(store: Store, workspace_id: str, now: datetime) -> tuple[StreamView, ...]:
@@ -170,7 +172,8 @@ def set_rhythm(
 
 
 def _check_people(tx: Tx, workspace_id: str, collector_id: str, by: Sequence[Person]) -> None:
-    different = {(person.issuer, person.subject) for person in by}
+    # Nobody is two by having signed in at two places.
+    different = {person.subject for person in by}
     needed = 2 if _compromised(tx, workspace_id, collector_id) else 1
     if not needed <= len(by) <= _MOST_PEOPLE or len(different) != len(by):
         hint = "a second person must say the same" if needed > 1 else "name one person, or two different ones"
@@ -237,4 +240,5 @@ def _view(one: StreamNow) -> StreamView:
         None if heard is None else heard.received_at,
         closed=heard is not None and heard.closed,
         waiting=None if heard is None else heard.waiting,
+        two_holders=one.state.two_holders,
     )

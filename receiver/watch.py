@@ -15,7 +15,7 @@ from receiver.core.changes import LACKING, Change, changes
 from receiver.core.completeness import Standing, missing_count
 from receiver.core.ranges import count, without
 from receiver.core.trail import Act
-from receiver.store import audit, presence, stream_events, stream_states, streams, workspaces
+from receiver.store import audit, heartbeats, presence, stream_events, stream_states, workspaces
 from receiver.store.engine import Store, Tx
 from receiver.store.stream_states import StreamNow
 from shared.encoding import JsonObject
@@ -63,7 +63,7 @@ def _keep(tx: Tx, workspace_id: str, now: datetime) -> list[StreamNow]:
         if not _is_news(one):
             continue
         changed = _changes(one)
-        last = streams.heartbeat(tx, workspace_id, one.stream_id) if changed else None
+        last = heartbeats.latest(tx, workspace_id, one.stream_id) if changed else None
         for change in changed:
             stream_events.add(tx, workspace_id, one.stream_id, change, None if last is None else last.parts, now)
             detail: JsonObject = {"collector": one.collector_id, "stream": one.stream_id.hex()}

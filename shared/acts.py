@@ -46,10 +46,26 @@ class RoleKey(Wire):
     valid_until: Timestamp | None = None
 
 
+class EndedKey(Wire):
+    """A collector's key that a revocation ended: the revocation's number in the register, and since when.
+
+    `since` null is always; of a lost key it is the time of the revocation.
+    """
+
+    key_id: DigestText
+    number: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
+    since: Timestamp | None
+
+    def to_wire(self) -> JsonObject:
+        """Give the fields; a null is written out."""
+        return {"since": None} | super().to_wire()
+
+
 class Keyring(Registered):
     """`urn:carnet:keyring:v1`: who signs what for this workspace; signed by its root key alone.
 
     One that brings a new root names both in `roots`, the old one first, and is signed by both in this order.
+    `revocations` are the ids of keys that are no longer good; `ended` says of them by which revocation, and since when.
     """
 
     version: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
@@ -57,11 +73,13 @@ class Keyring(Registered):
     issued_at: Timestamp
     keys: tuple[RoleKey, ...] = Field(strict=False)
     revocations: tuple[DigestText, ...] = Field(default=(), strict=False)
+    ended: tuple[EndedKey, ...] = Field(default=(), strict=False)
     roots: tuple[Spki, Spki] | None = Field(default=None, strict=False)
 
     def to_wire(self) -> JsonObject:
-        """Give the fields; the null of the first version is written out."""
-        return super().to_wire() | {"previous": self.previous}
+        """Give the fields; the null of the first version is written out, an empty `ended` is left out."""
+        fields = super().to_wire() | {"previous": self.previous, "ended": [one.to_wire() for one in self.ended]}
+        return {name: value for name, value in fields.items() if name != "ended" or self.ended}
 
 
 class Person(Wire):
@@ -82,7 +100,10 @@ class Limits(Wire):
 
 
 class Enrolment(Registered):
-    """`urn:carnet:enrolment:v1`: a collector's key was taken in, by whom, and for what it may speak."""
+    """`urn:carnet:enrolment:v1`: a collector's key was taken in, by whom, and for what it may speak.
+
+    `request` is the attestation id of the request that it answers, where that was carried in as a file.
+    """
 
     collector_id: Id
     name: Name
@@ -91,6 +112,7 @@ class Enrolment(Registered):
     limits: Limits
     by: Person
     enrolled_at: Timestamp
+    request: DigestText | None = None
 
 
 class Revocation(Registered):
@@ -117,12 +139,14 @@ class Revocation(Registered):
 class Release(Registered):
     """`urn:carnet:release:v1`: held evidence counts after all, as two people say, or a revocation is taken back.
 
-    Names the attestations that are released, or the register number of the revocation.
+    Names the attestations that are released, or the register number of the revocation. `reason` is what the first of
+    `by` said, `second_reason` what the second did, where that was something else.
     """
 
     attestations: tuple[DigestText, ...] = Field(default=(), strict=False)
     revocation: Annotated[int, Field(ge=1, le=MAX_INTEGER)] | None = None
     reason: LongName
+    second_reason: LongName | None = None
     by: tuple[Person, ...] = Field(min_length=2, max_length=2, strict=False)
     released_at: Timestamp
 

@@ -45,27 +45,38 @@ def write_key(path: Path, seed: bytes, passphrase: bytes | None = None) -> Ed255
     return signer
 
 
-def read_passphrase(path: Path, *, credential: bool = False) -> bytes:
-    """Read a passphrase from a file: its first line, without the end of it; raises `ConfigError`.
+def read_passphrase(path: Path, *, credential: bool = False, what: str = "passphrase") -> bytes:
+    """Read a passphrase, or `what` else opens a key, from a file: its first line, without the end of it.
+
+    Raises `ConfigError`.
 
     A systemd credential may be readable for its group: there that is the mask of an access list of one user.
     """
-    content = read_secret(path, "give the file with the passphrase of the key", _WORLD if credential else _OTHERS)
+    content = read_secret(path, f"give the file with the {what} of the key", _WORLD if credential else _OTHERS)
     passphrase = content.split(b"\n", 1)[0].rstrip(b"\r")
     if not passphrase or len(passphrase) > _MAX_PASSPHRASE_BYTES:
         raise ConfigError(
-            f"{path} holds no passphrase", f"its first line is the passphrase: 1 to {_MAX_PASSPHRASE_BYTES} bytes"
+            f"{path} holds no {what}", f"its first line is the {what}: 1 to {_MAX_PASSPHRASE_BYTES} bytes"
         )
     return passphrase
 
 
 def write_secret(path: Path, content: bytes) -> None:
     """Write a new file that its owner alone can read, synced with its directory; raises `ConfigError`."""
+    _write_new(path, content, 0o600)
+
+
+def write_public(path: Path, content: bytes) -> None:
+    """Write a new file that others may read, as far as the umask lets them; like `write_secret` in all else."""
+    _write_new(path, content, 0o644)
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
     try:
         descriptor = os.open(
             path,
             os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC,
-            0o600,
+            mode,
         )
     except FileExistsError:
         raise ConfigError(f"{path} exists already", "choose another path; nothing was overwritten") from None
@@ -128,17 +139,23 @@ def _why(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or "this is no path"
 
 
-def load_key(path: Path, passphrase: bytes | None = None) -> Ed25519Signer:
+def load_key(path: Path, passphrase: bytes | None = None, hint: str = _NEW_KEY) -> Ed25519Signer:
     """Load a private key; raises `ConfigError` where it is missing, loose, or no Ed25519 key in PKCS#8 PEM.
 
-    The passphrase is asked for only where the file is encrypted.
+    A key in the clear is refused where a passphrase is given: whoever names one believes that it is needed. `hint` says
+    what to do where there is no key.
     """
-    content = read_secret(path, _NEW_KEY)
+    content = read_secret(path, hint)
     if keycipher.ENCRYPTED_MARK in content:
         return Ed25519Signer(_decrypted(path, content, passphrase))
     der = _pem_body(content)
     if not der.startswith(_PKCS8_PREFIX) or len(der) != len(_PKCS8_PREFIX) + SEED_BYTES:
-        raise ConfigError(f"{path} is not an unencrypted Ed25519 key in PKCS#8 PEM", _NEW_KEY)
+        raise ConfigError(f"{path} is not an unencrypted Ed25519 key in PKCS#8 PEM", hint)
+    if passphrase is not None:
+        raise ConfigError(
+            f"{path} is not encrypted, and a passphrase for it was given",
+            "encrypt it (openssl pkcs8 -topk8) and remove the clear one, or leave the passphrase out",
+        )
     return Ed25519Signer(der[len(_PKCS8_PREFIX) :])
 
 

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from shared.acts import (
+    EndedKey,
     Enrolment,
     GapClosed,
     Keyring,
@@ -26,11 +27,24 @@ from shared.acts import (
 )
 from shared.encoding import MAX_INTEGER, JsonObject
 from shared.fields import Commit, Count, DigestText, Id, LongName, Name, Random, Spki, Timestamp, Wire
+from shared.passports import (
+    APPROVAL,
+    PASSPORT,
+    POLICY,
+    SUMMARY,
+    WAIVER,
+    Approval,
+    Passport,
+    PolicyActivated,
+    Summary,
+    Waiver,
+)
 from shared.predicatebase import Audience, Collector, Predicate, Role, StreamLink
 from shared.requests import Obeyed, Request
 
 __all__ = [
     "ACCESS",
+    "APPROVAL",
     "CLAIMED",
     "COLLECTED",
     "ENROLMENT",
@@ -40,12 +54,17 @@ __all__ = [
     "KEYRING",
     "KEY_ROTATION",
     "MISSING",
+    "PASSPORT",
+    "POLICY",
     "RECEIPT",
     "RELEASE",
     "REVOCATION",
+    "SUMMARY",
     "TABLE",
+    "WAIVER",
     "Access",
     "Anchor",
+    "Approval",
     "Audience",
     "Basis",
     "Claim",
@@ -56,6 +75,7 @@ __all__ = [
     "Context",
     "Disclosure",
     "Ended",
+    "EndedKey",
     "Enrolment",
     "EnrolmentRequest",
     "GapClosed",
@@ -64,7 +84,9 @@ __all__ = [
     "Keyring",
     "Limits",
     "Missing",
+    "Passport",
     "Person",
+    "PolicyActivated",
     "PostedClaim",
     "Predicate",
     "PredicateType",
@@ -83,7 +105,9 @@ __all__ = [
     "StreamLink",
     "StreamMark",
     "StreamNow",
+    "Summary",
     "Token",
+    "Waiver",
 ]
 
 
@@ -397,6 +421,11 @@ TABLE = {
         PredicateType(REVOCATION, Revocation, Role.DECISION, logged=True, registered=True),
         PredicateType(RELEASE, Release, Role.DECISION, logged=True, registered=True),
         PredicateType(GAP_CLOSED, GapClosed, Role.DECISION, logged=True, registered=True),
+        PredicateType(POLICY, PolicyActivated, Role.DECISION, logged=True, registered=True),
+        PredicateType(WAIVER, Waiver, Role.DECISION, logged=True, registered=True),
+        PredicateType(APPROVAL, Approval, Role.DECISION, logged=True, registered=True),
         PredicateType(MISSING, Missing, Role.DECISION, logged=True),
+        PredicateType(PASSPORT, Passport, Role.DECISION, logged=True, registered=True),
+        PredicateType(SUMMARY, Summary, Role.DECISION),
     )
 }

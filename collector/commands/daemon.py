@@ -1,4 +1,4 @@
-"""`run`, `once`, `status` and `config`: the daemon, one pass for cron, and what both say of themselves."""
+"""`run`, `once` and `config`: the daemon, one pass for cron, and the configuration of both."""
 
 from __future__ import annotations
 
@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collector import daemon as wiring
-from collector import enrolment, keyfiles
 from collector.clock import utcnow
+from collector.commands.asking import as_given
 from collector.config import load_config
-from collector.instance import SPOOL_NAME, check, find_passphrase, open_instance
-from collector.keys import overdue
+from collector.instance import check, open_instance
 from collector.logs import json_teller
-from collector.masking import masked
 from collector.notify import ServiceManager
-from collector.spool import SpoolReader
-from collector.status import SOCKET_NAME, ask_status
 from collector.terminal import output_option, show
 from shared.encoding import digest_text
-from shared.errors import CarnetError, StateError
 from shared.secretrules import secret_rules
 
 if TYPE_CHECKING:
@@ -31,8 +26,7 @@ if TYPE_CHECKING:
     from collector.config import Config
 
 DEFAULT_CONFIG = Path("/etc/carnet-collector/collector.toml")
-_TRY_LATER = 75
-_DAY_SECONDS = 86_400
+_TRY_LATER, _NOT_BELIEVED = 75, 77
 
 
 def config_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -48,11 +42,16 @@ def read_config(path: Path) -> Config:
     return load_config(path, os.environ)
 
 
+def given(path: Path) -> str:
+    """Give `--config` as it stands on a command line, for commands that a hint tells."""
+    return as_given(config=path)
+
+
 @click.command()
 @config_option
 def run(config_path: Path) -> None:
     """Run the daemon: watch, attest, keep, ship, until SIGTERM."""
-    with open_instance(read_config(config_path)) as instance:
+    with open_instance(read_config(config_path), given(config_path)) as instance:
         asyncio.run(wiring.run(instance, json_teller(utcnow, instance.secrets), ServiceManager.of(os.environ)))
 
 
@@ -60,8 +59,11 @@ def run(config_path: Path) -> None:
 @config_option
 @output_option
 def once(config_path: Path, output: str) -> None:
-    """Take in what is there, ship it, and end; for cron. Exits 75 where something waits for later."""
-    with open_instance(read_config(config_path)) as instance:
+    """Take in what is there, ship it, and end; for cron.
+
+    Exits 75 where something waits for later or the receiver did not answer, 77 where it does not let this host in.
+    """
+    with open_instance(read_config(config_path), given(config_path)) as instance:
         found = asyncio.run(wiring.once(instance, json_teller(utcnow, instance.secrets)))
     report = found["status"]
     text = (
@@ -70,112 +72,7 @@ def once(config_path: Path, output: str) -> None:
     )
     show(output, found, text)
     if not found["done"]:
-        raise click.exceptions.Exit(_TRY_LATER)
-
-
-@click.command()
-@config_option
-@output_option
-def status(config_path: Path, output: str) -> None:
-    """Say what waits, what was set aside and why, what has left, and what is wrong."""
-    config = read_config(config_path)
-    try:
-        report = asyncio.run(ask_status(config.state_dir / SOCKET_NAME))
-        report["running"] = True
-    except StateError:
-        report = _at_rest(config)
-    spool = report.get("spool")
-    if isinstance(spool, dict) and (config.state_dir / SPOOL_NAME).exists():
-        secrets = secret_rules()
-        with SpoolReader.open_for_reading(config.state_dir / SPOOL_NAME) as reader:
-            report["setAside"] = [
-                {
-                    "root": one.root,
-                    "path": masked(one.path, secrets),
-                    "reason": one.aside.reason,
-                    "where": one.aside.where,
-                    "hint": one.aside.hint,
-                }
-                for one in reader.asides()
-            ]
-    show(output, report, _status_text(report))
-
-
-def _at_rest(config: Config) -> dict[str, Any]:
-    wrong = ["no collector is running here: start it with carnet-collector run"]
-    report: dict[str, Any] = {"running": False, "healthy": False, "wrong": wrong}
-    try:
-        enrolled = enrolment.load(config.state_dir)
-    except CarnetError as error:
-        wrong.append(str(error))
-        return report
-    if enrolled is None:
-        wrong.append("not enrolled: files stay where they are; enrol with carnet-collector enrol")
-        return report
-    report["collectorId"] = enrolled.collector_id
-    report["rootKey"] = enrolled.keyring.root.key_id
-    path = config.state_dir / SPOOL_NAME
-    if path.exists():
-        now = utcnow()
-        with SpoolReader.open_for_reading(path) as reader:
-            stats, rotations = reader.stats(now), reader.rotations()
-        try:
-            keys = keyfiles.choose(config.key_path, find_passphrase(config.key_passphrase_file, os.environ), rotations)
-        except CarnetError as error:
-            wrong.append(str(error))
-        else:
-            report["keyId"] = keys.signing.public.key_id
-            report["keyAgeSeconds"] = max(0, int((now - keys.made_at).total_seconds()))
-            report["keyKnownToReceiver"] = not keys.older
-            too_old = overdue(keys, config.keys.rotate_after_days, now)
-            wrong += [] if too_old is None else [too_old]
-        report["spool"] = {
-            "pending": stats.pending,
-            "oldestPendingSeconds": int(stats.oldest_pending_seconds),
-            "delivered": stats.delivered,
-            "quarantined": stats.quarantined,
-            "dropped": stats.dropped,
-            "setAside": stats.set_aside,
-            "usedBytes": stats.used_bytes,
-        }
-    return report
-
-
-def _status_text(report: dict[str, Any]) -> str:
-    running = "running" if report["running"] else "not running"
-    lines = [f"{'healthy' if report['healthy'] else 'NOT healthy'}, {running}"]
-    lines += [f"  wrong: {one}" for one in report["wrong"]]
-    if "collectorId" in report:
-        lines.append(f"collector  {report['collectorId']}, root key {report['rootKey']}")
-    if "keyId" in report:
-        known = "" if report.get("keyKnownToReceiver", True) else ", not known to the receiver yet"
-        lines.append(f"key        {report['keyId']}, {report['keyAgeSeconds'] // _DAY_SECONDS} days old{known}")
-    receiver = report.get("receiver")
-    if receiver:
-        answers = {True: "answers", False: "does not answer", None: "not asked yet"}[receiver["answers"]]
-        last = receiver["lastReceiptAt"] or "none yet"
-        lines.append(f"receiver   {receiver['url']} {answers}, last receipt {last}")
-    spool = report.get("spool")
-    if spool:
-        lines.append(
-            f"spool      {spool['pending']} pending (oldest {spool['oldestPendingSeconds']} s), "
-            f"{spool['delivered']} delivered, {spool['quarantined']} quarantined, {spool['dropped']} dropped"
-            + (", FULL" if spool.get("full") else "")
-        )
-    intake = report.get("intake")
-    if intake:
-        lines.append(
-            f"intake     {intake['captured']} captured, {intake['waiting']} waiting to settle, "
-            f"{intake['unknownFormat']} of no known format, {intake['skipped']} gone before they settled"
-        )
-    aside = report.get("setAside") or []
-    if aside:
-        lines.append(f"set aside  {len(aside)}")
-    for one in aside:
-        lines.append(f"  {one['root']}/{one['path']}: {one['reason']}{': ' + one['where'] if one['where'] else ''}")
-        if one["hint"]:
-            lines.append(f"    do: {one['hint']}")
-    return "\n".join(lines)
+        raise click.exceptions.Exit(_TRY_LATER if found["letIn"] else _NOT_BELIEVED)
 
 
 @click.group()

@@ -11,7 +11,8 @@ import click
 from collector.formats import FORMATS, look
 from collector.masking import masked
 from collector.opening import RootSpec, reading
-from collector.terminal import output_option, plain
+from collector.terminal import output_option
+from shared.printable import plain
 from shared.redaction import without_part_of_a_mark
 from shared.secretrules import secret_rules
 

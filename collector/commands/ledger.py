@@ -20,8 +20,9 @@ from collector.commands.daemon import config_option, read_config
 from collector.instance import SPOOL_NAME
 from collector.leaving import Kind
 from collector.spool import SpoolReader
-from collector.terminal import output_option, plain
+from collector.terminal import output_option
 from shared.encoding import digest_text, format_time
+from shared.printable import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collector.terminal import plain
 from shared.errors import Code
+from shared.printable import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

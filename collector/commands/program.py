@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
-from collector.commands.daemon import config, once, run, status
+from collector.commands.daemon import config, once, run
+from collector.commands.enrolling import enrol
 from collector.commands.formats import formats
-from collector.commands.keys import enrol, keygen
+from collector.commands.keys import keygen
 from collector.commands.ledger import ledger
 from collector.commands.mending import spool
 from collector.commands.preview import preview
 from collector.commands.rotating import rotate_key
+from collector.commands.standing import status
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

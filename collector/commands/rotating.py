@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from collector.clock import utcnow
-from collector.commands.daemon import config_option, read_config
+from collector.commands.daemon import config_option, given, read_config
 from collector.instance import open_instance
 from collector.logs import json_teller
 from collector.rotating import told
@@ -28,7 +28,7 @@ def rotate_key(config_path: Path, output: str) -> None:
     config = read_config(config_path)
     found = asyncio.run(ask_rotation(config.state_dir / SOCKET_NAME))
     if found is None:
-        with open_instance(config) as instance:
+        with open_instance(config, given(config_path)) as instance:
             rotator = instance.rotator(json_teller(utcnow, instance.secrets))
             rotator.tidy()
             found = told(rotator.rotate())

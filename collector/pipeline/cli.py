@@ -16,6 +16,7 @@ from collector.pipeline.deploy import deploy
 from collector.pipeline.detected import Run
 from collector.pipeline.dropping import drop
 from collector.pipeline.run import run
+from collector.pipeline.verify import verify
 from collector.terminal import output_option, run_program, show
 from shared.errors import ConfigError
 
@@ -27,7 +28,7 @@ def program() -> None:
 
     With no token and no network: drop puts reports where a collector takes them. With an API key: attest, artifact,
     deploy and run post to the receiver at MERGEWHY_API_URL; the key stands in MERGEWHY_API_KEY or in a file that
-    MERGEWHY_API_KEY_FILE names. What the CI system says of the job goes along.
+    MERGEWHY_API_KEY_FILE names. What the CI system says of the job goes along. With neither: verify checks a passport.
     """
 
 
@@ -78,7 +79,7 @@ def _matches(here: Path, pattern: str) -> list[Path]:
     return [path for path in here.glob(pattern) if path.is_file() and not path.is_symlink()]
 
 
-for command in (attest, artifact, deploy, run):
+for command in (attest, artifact, deploy, run, verify):
     program.add_command(command)
 
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import click
 
 from collector.pipeline.access import Destination, read_access
-from collector.terminal import plain, show
+from collector.terminal import show
 from shared.errors import ConfigError
+from shared.printable import plain
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

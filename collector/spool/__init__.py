@@ -18,8 +18,9 @@ Invariants, each kept by one transaction and none by care alone:
 - After an I/O error nothing is called stored; a file that SQLite calls damaged is moved aside, never deleted.
 """
 
-from collector.spool.errors import SpoolBroken, SpoolFull
+from collector.spool.errors import SignsNoMore, SpoolBroken, SpoolFull
 from collector.spool.fleet import RESTORED, Again, Restored, Said, Told
+from collector.spool.forks import FORKED
 from collector.spool.reader import SpoolReader
 from collector.spool.salvaging import Salvaged
 from collector.spool.settings import SpoolSettings
@@ -41,6 +42,7 @@ from collector.spool.values import (
 )
 
 __all__ = [
+    "FORKED",
     "MOVES",
     "RESTORED",
     "Again",
@@ -57,6 +59,7 @@ __all__ = [
     "Salvaged",
     "SetAside",
     "Shown",
+    "SignsNoMore",
     "Spool",
     "SpoolBroken",
     "SpoolFull",

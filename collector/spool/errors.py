@@ -13,6 +13,14 @@ class SpoolFull(TryLaterError):  # noqa: N818 (a state to wait out, not a fault)
         super().__init__(Code.UNAVAILABLE, detail, hint)
 
 
+class SignsNoMore(TryLaterError):  # noqa: N818 (beside SpoolFull)
+    """Another key signs by now: whoever signed learns of it in a moment, or asks the spool once more."""
+
+    def __init__(self, key_id: str) -> None:
+        """Take the id of the key that was rotated."""
+        super().__init__(Code.UNAVAILABLE, f"the key {key_id} was rotated and signs no more", "try again")
+
+
 class DamagedError(Exception):
     """The file is no sound spool; never leaves this package, since whoever opens it next moves it aside."""
 

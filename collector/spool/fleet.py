@@ -66,15 +66,17 @@ class Restored:
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a receipt says beside its entries.
+    """What a receipt says beside what it delivers and refuses.
 
     `mark` is how far the receiver has this stream (-1 for nothing, None where it does not tell), `asked` what it asks
-    as far as that was judged, `beat_seconds` an interval that is newly asked for.
+    as far as that was judged, `beat_seconds` an interval that is newly asked for. `held` are those of the delivered
+    that the receiver holds, with the code where it gives one.
     """
 
     mark: int | None = None
     asked: tuple[Asked, ...] = ()
     beat_seconds: float | None = None
+    held: tuple[tuple[int, str | None], ...] = ()
 
 
 NOTHING = Said()

@@ -162,11 +162,13 @@ def settle(
     delivered: Iterable[int],
     quarantined: Iterable[tuple[int, str, str]],
     now: datetime,
+    held: Collection[int] = (),
 ) -> None:
     """End pending entries as a receipt (id, bytes, time of receipt) says, and keep the receipt.
 
-    What is no longer pending is passed over: a person may have dropped it while the request was in flight, and a
-    receipt may come twice.
+    `held` are those of the delivered that help no decision as yet: a rotation among them introduces nothing. What is no
+    longer pending is passed over: a person may have dropped it while the request was in flight, and a receipt may come
+    twice.
     """
     receipt_id, data, received_at = receipt
     number = connection.execute(
@@ -178,7 +180,7 @@ def settle(
         *((State.DELIVERED, one, None, None) for one in delivered),
         *((State.QUARANTINED, one, memory.storable(code), memory.storable(text)) for one, code, text in quarantined),
     ]
-    rotations.note_delivered(connection, [one for state, one, _, _ in ends if state is State.DELIVERED])
+    rotations.note_delivered(connection, [one for state, one, _, _ in ends if state is State.DELIVERED], held)
     settled: list[int] = []
     for state, sequence, code, detail in ends:
         if _state_of(connection, sequence) is State.PENDING:

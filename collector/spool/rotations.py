@@ -1,21 +1,30 @@
 """Key rotations: each takes a place in the stream, and is kept for ever beside it, since it introduces what follows.
 
-Every function runs within the caller's transaction. Invariant: what is stored behind a rotation is signed by the key
-that it introduced.
+Every function runs within the caller's transaction. Invariants: what is stored behind a rotation is signed by the key
+that it introduced; a receipt that holds a rotation delivers it, and introduces nothing.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from enum import IntEnum
 
 from collector.keys import Rotation
-from collector.spool.errors import DamagedError
+from collector.spool.errors import DamagedError, SignsNoMore
 from shared.encoding import format_time, parse_time
-from shared.errors import CarnetError, Code, TryLaterError
+from shared.errors import CarnetError
 from shared.keys import PublicKey
 
 _NO_SUCH_PLACE = (1 << 63) - 1
+
+
+class _Receipted(IntEnum):
+    """What receipts said of a rotation, as its row keeps it."""
+
+    NOT_YET = 0
+    INTRODUCED = 1
+    HELD = 2
 
 
 def insert(connection: sqlite3.Connection, one: Rotation) -> None:
@@ -23,8 +32,14 @@ def insert(connection: sqlite3.Connection, one: Rotation) -> None:
     connection.execute(
         "INSERT INTO rotation (place, id, old_key, new_key, envelope, rotated_at, delivered)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (one.place, one.id, one.old.raw, one.new.raw, one.envelope, format_time(one.rotated_at), one.delivered),
+        (one.place, one.id, one.old.raw, one.new.raw, one.envelope, format_time(one.rotated_at), _receipted(one)),
     )
+
+
+def _receipted(one: Rotation) -> _Receipted:
+    if one.held:
+        return _Receipted.HELD
+    return _Receipted.INTRODUCED if one.delivered else _Receipted.NOT_YET
 
 
 def all_of_them(connection: sqlite3.Connection) -> list[Rotation]:
@@ -41,9 +56,9 @@ def _rotation(
     place: int, entry_id: bytes, old: bytes, new: bytes, envelope: bytes, rotated_at: str, delivered: int
 ) -> Rotation:
     try:
-        return Rotation(
-            place, entry_id, PublicKey(old), PublicKey(new), envelope, parse_time(rotated_at), bool(delivered)
-        )
+        keys = PublicKey(old), PublicKey(new)
+        held = delivered == _Receipted.HELD
+        return Rotation(place, entry_id, *keys, envelope, parse_time(rotated_at), bool(delivered), held)
     except CarnetError as error:
         raise DamagedError(f"the rotation at {place}: {error.detail}") from error
 
@@ -55,12 +70,9 @@ def signing_key_id(connection: sqlite3.Connection) -> str | None:
 
 
 def check_signer(signing: str | None, key_id: str) -> None:
-    """Refuse what another key signed than the one that signs now; raises `TryLaterError`.
-
-    Whoever signs learns of a rotation a moment after its commit, and then tries again.
-    """
+    """Refuse what another key signed than the one that signs now; raises `SignsNoMore`."""
     if signing is not None and signing != key_id:
-        raise TryLaterError(Code.UNAVAILABLE, f"the key {key_id} was rotated and signs no more", "try again")
+        raise SignsNoMore(key_id)
 
 
 def withheld_from(connection: sqlite3.Connection) -> int:
@@ -69,15 +81,16 @@ def withheld_from(connection: sqlite3.Connection) -> int:
     return _NO_SUCH_PLACE if place is None else int(place)
 
 
-def note_delivered(connection: sqlite3.Connection, places: Collection[int]) -> None:
-    """Keep that these rotations were receipted; places of other entries are passed over."""
-    connection.executemany("UPDATE rotation SET delivered = 1 WHERE place = ?", ((one,) for one in places))
+def note_delivered(connection: sqlite3.Connection, places: Collection[int], held: Collection[int]) -> None:
+    """Keep that these rotations were receipted, some of them as held; places of other entries are passed over."""
+    said = [(_Receipted.HELD if one in held else _Receipted.INTRODUCED, one) for one in places]
+    connection.executemany("UPDATE rotation SET delivered = ? WHERE place = ?", said)
 
 
 def forget_delivered(connection: sqlite3.Connection) -> None:
     """A restored receiver does not know the rotations whose entries wait to be sent again."""
     connection.execute(
-        "UPDATE rotation SET delivered = 0 WHERE delivered = 1"
+        "UPDATE rotation SET delivered = 0 WHERE delivered <> 0"
         " AND EXISTS (SELECT 1 FROM entry WHERE sequence = place AND state = 'pending')"
     )
 

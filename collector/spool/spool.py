@@ -14,7 +14,7 @@ from sqlite3 import Connection
 
 from collector.keys import Rotation
 from collector.leaving import Destination, Leaving, Reply
-from collector.spool import fleet, keeping, ledger, memory, opening, place, queue, salvaging
+from collector.spool import fleet, forks, keeping, ledger, memory, opening, place, queue, salvaging
 from collector.spool.errors import SpoolFull
 from collector.spool.fleet import NOTHING, Said, Told
 from collector.spool.place import Ballast, Lock
@@ -118,12 +118,14 @@ class Spool(SpoolReader):
         *,
         epoch: str,
         now: datetime,
+        undone: Callable[[], None] | None = None,
     ) -> Rotation:
         """Store a rotation at the next place: when it returns the new key signs, and what `old` signs is refused.
 
-        `seal` is called within the transaction, as for `put`. Raises `TryLaterError` where another key signs by now.
+        `seal` is called within the transaction, as for `put`; `undone` where it failed, before anybody else may store
+        anything. Raises `TryLaterError` where another key signs by now.
         """
-        return self._database.write(lambda c: queue.rotate(c, (old, new), seal, epoch, now), urgent=True)
+        return self._database.write(lambda c: queue.rotate(c, (old, new), seal, epoch, now), urgent=True, undone=undone)
 
     def _keep_ballast(self) -> None:
         if self._ballast is not None and not self._ballast.ensure():
@@ -201,7 +203,9 @@ class Spool(SpoolReader):
         """
 
         def act(connection: Connection) -> Told:
-            queue.settle(connection, (receipt_id, receipt, received_at), delivered, quarantined, now)
+            held = [place for place, _ in said.held]
+            queue.settle(connection, (receipt_id, receipt, received_at), delivered, quarantined, now, held)
+            forks.note(connection, said.held, now)
             ledger.note_told(connection, reply)
             return fleet.note(connection, said, now)
 

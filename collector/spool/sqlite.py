@@ -161,21 +161,36 @@ class Database:
                 raise DamagedError(str(error)) from error
             self._fail(error)
 
-    def write(self, act: Callable[[dbapi.Connection], T], *, urgent: bool = False) -> T:
+    def write(
+        self,
+        act: Callable[[dbapi.Connection], T],
+        *,
+        urgent: bool = False,
+        undone: Callable[[], None] | None = None,
+    ) -> T:
         """Do something in one transaction; an urgent one may use up the ballast where the disk is full.
 
-        Whatever `act` raises undoes the transaction. Raises `SpoolFull`, `TryLaterError` or `SpoolBroken` where the
-        disk or another program is in the way; then nothing was stored.
+        Whatever `act` raises undoes the transaction; then `undone` is called, before another thread gets its turn. It
+        may look: after an error of the disk the commit may be there all the same. Raises `SpoolFull`, `TryLaterError`
+        or `SpoolBroken` where the disk or another program is in the way; then nothing was stored.
         """
         with self._lock:
             try:
-                result = self._transact("BEGIN IMMEDIATE", act)
-            except SpoolFull:
-                if not urgent or self._ballast is None or not self._ballast.release():
-                    raise
-                result = self._transact("BEGIN IMMEDIATE", act)
+                result = self._write(act, urgent=urgent)
+            except BaseException:
+                if undone is not None:
+                    undone()
+                raise
             self._failures = 0
             return result
+
+    def _write(self, act: Callable[[dbapi.Connection], T], *, urgent: bool) -> T:
+        try:
+            return self._transact("BEGIN IMMEDIATE", act)
+        except SpoolFull:
+            if not urgent or self._ballast is None or not self._ballast.release():
+                raise
+            return self._transact("BEGIN IMMEDIATE", act)
 
     def read(self, act: Callable[[dbapi.Connection], T]) -> T:
         """Look at one consistent state; raises like `write`."""

@@ -11,10 +11,10 @@ import click
 from receiver import ask as asking
 from receiver import clock
 from receiver.ask import Campaign
+from receiver.caller import OPERATOR
 from receiver.commands import options
 from receiver.commands.collectors import chosen, collectors, opened, workspace_option
 from receiver.core.asking import Wanted
-from receiver.enrol import OPERATOR
 from shared.encoding import JsonObject, JsonValue, format_time
 from shared.requests import RequestKind
 

@@ -14,11 +14,12 @@ from datetime import datetime
 from pathlib import Path
 
 from receiver import access, enrol, people, setup
-from receiver.app import read_master_key
 from receiver.commands.authority import check_certificate, make_certificates
 from receiver.commands.options import CONFIG_NAME
 from receiver.core.accounts import Role
+from receiver.core.sealing import MASTER_KEY_BYTES
 from receiver.core.tokens import Kind, Scope
+from receiver.named_secrets import read_master_key
 from receiver.store import workspaces
 from receiver.store.engine import Store
 from receiver.store.migrate import migrate
@@ -38,7 +39,6 @@ API_KEY_SCOPES = (
     Scope.COLLECTOR_WRITE,
     Scope.READ,
 )
-_MASTER_KEY_BYTES = 32
 _PASSWORD_BYTES = 15
 
 
@@ -106,7 +106,7 @@ class Embedded:
                 f"{self.folder} cannot be made: {error.strerror}", "name another directory with --data"
             ) from None
         if not self.master_key.exists():
-            write_secret(self.master_key, random(_MASTER_KEY_BYTES))
+            write_secret(self.master_key, random(MASTER_KEY_BYTES))
         root = load_key(self.root_key) if self.root_key.exists() else write_key(self.root_key, random(SEED_BYTES))
         migrate(self.database_url)
         store = Store.open(self.database_url)

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from receiver import clock, keys_at_hand, lookup, people, release
-from receiver.app import read_master_key
 from receiver.commands import options
 from receiver.commands.collectors import chosen, opened, workspace_option
 from receiver.core.accounts import Role
 from receiver.core.placing import Status
+from receiver.named_secrets import read_master_key
 from shared.encoding import JsonObject, JsonValue, digest_text, format_time, parse_digest
 from shared.errors import ConfigError
 

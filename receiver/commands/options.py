@@ -12,6 +12,7 @@ import click
 from receiver.config import ReceiverConfig, load_config
 from shared.encoding import JsonObject, compact
 from shared.errors import ConfigError
+from shared.printable import plain
 
 CONFIG_NAME = "receiver.toml"
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -41,5 +42,5 @@ def read_config(config: Path | None, data: Path | None) -> ReceiverConfig:
 
 
 def show(fields: JsonObject, text: str, how: str) -> None:
-    """Print one answer, as JSON in one line or as text."""
-    click.echo(compact(fields) if how == "json" else text)
+    """Print one answer, as JSON in one line or as text that cannot steer the terminal."""
+    click.echo(compact(fields) if how == "json" else plain(text))

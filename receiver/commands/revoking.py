@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 import click
 
 from receiver import clock, keys_at_hand, revoke
-from receiver.app import read_master_key
 from receiver.caller import operator
 from receiver.commands import options
 from receiver.commands.collectors import chosen, opened, workspace_option
 from receiver.core.impact import Effect, Some
 from receiver.core.revocation import Asked, Loss, What
+from receiver.named_secrets import read_master_key
 from shared.encoding import JsonObject, digest_text, format_time
 
 _TIMES = ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S.%fZ", "%Y-%m-%d"]

@@ -8,6 +8,7 @@ import click
 
 from receiver import app
 from receiver.commands import options
+from receiver.named_secrets import read_password
 from receiver.store.migrate import migrate as upgrade
 from shared.encoding import compact
 
@@ -34,7 +35,7 @@ def serve(config: Path | None, data: Path | None, output: str) -> None:
 def migrate(config: Path | None, data: Path | None, output: str) -> None:
     """Make the database, or bring it to this version's schema; does nothing where it is there already."""
     found = options.read_config(config, data)
-    done = upgrade(found.database_url, app.read_password(found.database_password_file))
+    done = upgrade(found.database_url, read_password(found.database_password_file))
     text = (
         f"the database has schema {done.after} already"
         if done.before == done.after

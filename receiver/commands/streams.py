@@ -11,14 +11,14 @@ import click
 
 from receiver import clock, expect, keys_at_hand, people
 from receiver import streams as cases
-from receiver.app import read_master_key
+from receiver.caller import OPERATOR
 from receiver.commands import options
 from receiver.commands.collectors import chosen, opened, workspace_option
 from receiver.core.accounts import Role
 from receiver.core.changes import LACKING
 from receiver.core.completeness import Lack, Standing
 from receiver.core.ranges import Range
-from receiver.enrol import OPERATOR
+from receiver.named_secrets import read_master_key
 from receiver.store.engine import Store
 from shared.encoding import JsonObject, JsonValue, format_time
 from shared.keyfile import read_secret
@@ -204,6 +204,7 @@ def _fields(one: cases.StreamView) -> JsonObject:
         "head": _number(one.head),
         "knownTo": _number(one.known_to),
         "forkedFrom": one.forked_from,
+        "twoHolders": one.two_holders,
         "holes": [{"first": first, "last": last, "kind": kind.value} for kind, (first, last) in one.holes],
         "heardAt": None if one.heard_at is None else format_time(one.heard_at),
         "waiting": one.waiting,
@@ -217,6 +218,7 @@ def _line(one: cases.StreamView) -> str:
     words += [f"{lacking} missing"] if lacking else []
     words += [f"{flying} in flight"] if flying else []
     words += [] if one.forked_from is None else [f"forked from {one.forked_from}"]
+    words += ["two hold its retired key: revoke it"] if one.two_holders else []
     if one.standing is Standing.SILENT:
         words.append("never heard" if one.heard_at is None else f"last heard {format_time(one.heard_at)}")
     return "  ".join(words)

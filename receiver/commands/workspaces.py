@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from receiver import clock, rekey, setup
-from receiver.app import read_master_key
 from receiver.commands import options
 from receiver.commands.collectors import chosen, opened, workspace_option
+from receiver.named_secrets import read_master_key
 from receiver.store import workspaces as rows
 from shared.encoding import JsonObject, JsonValue, format_time
 from shared.keyfile import load_key, write_key

@@ -2,7 +2,7 @@
 
 Order: spelling, key by registration (the key id is only a hint), signature, statement, type, audience, collector,
 link, limits. Invariants: nothing is read before its signature verified; no entry is refused for its time; what is
-known about the stream is `core.placing`'s business, so this runs before and outside of any transaction.
+known about the stream is `core.judging`'s business, so this runs before and outside of any transaction.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from receiver.core.covering import outside
-from receiver.core.evidence import Contradiction, contradictions
 from receiver.core.posting import components
 from shared import dsse, statement, stream
 from shared.dsse import Envelope
 from shared.encoding import digest_text, parse_digest, sha256
 from shared.errors import CarnetError, Code, MalformedError, UntrustedError
+from shared.judging.contradictions import Contradiction, contradictions
 from shared.keys import PublicKey
 from shared.predicates import KEY_ROTATION, Audience, Collected, Context, Limits, StreamLink
 from shared.statement import Statement

@@ -27,6 +27,7 @@ class Kind(StrEnum):
     RETIRED = "retired"
     ENDED = "ended"
     BEAT_REFUSED = "beat-refused"
+    TWO_HOLDERS = "two-holders"
 
 
 _FELL = {

@@ -83,7 +83,8 @@ class Facts:
     `mark` is contiguous (-1: nothing), `above` are the places above it that are taken, `unstored` those that are taken
     by what was refused. `forked_from` is where two entries parted; `at_high_water` the id that stands here at the place
     of the heartbeat's mark. `newer` says that the collector opened another stream after it; `ended` that people
-    revoked the collector; `intermittent` and `lag` are what an admin said of it.
+    revoked the collector; `intermittent` and `lag` are what an admin said of it. `two_holders` says that somebody signs
+    with a key of it that was retired, and nobody revoked that yet.
     """
 
     opened_at: datetime
@@ -98,6 +99,7 @@ class Facts:
     ended: bool = False
     intermittent: bool = False
     lag: timedelta = field(default=timedelta())
+    two_holders: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class State:
     known_to: int
     holes: Mapping[Lack, Ranges]
     forked_from: int | None
+    two_holders: bool = False
 
     def lacking(self, *kinds: Lack) -> Ranges:
         """Give the holes of some kinds as one set."""
@@ -123,7 +126,8 @@ class State:
     def complete(self) -> bool:
         """Whether nothing is missing but what people closed, and nothing stands against the stream itself."""
         open_holes = any(parts for kind, parts in self.holes.items() if kind is not Lack.KNOWN_LOST)
-        return not open_holes and self.forked_from is None and self.standing in {Standing.LIVE, Standing.RETIRED}
+        against = self.forked_from is not None or self.two_holders
+        return not open_holes and not against and self.standing in {Standing.LIVE, Standing.RETIRED}
 
 
 def state(facts: Facts, presence: Presence, now: datetime, interval: timedelta = INTERVAL) -> State:
@@ -149,7 +153,7 @@ def state(facts: Facts, presence: Presence, now: datetime, interval: timedelta =
             rest = without(rest, found)
     if rest:
         holes[Lack.MISSING] = rest
-    return State(_standing(facts, presence, now, interval), known_to, holes, _forked_from(facts))
+    return State(_standing(facts, presence, now, interval), known_to, holes, _forked_from(facts), facts.two_holders)
 
 
 def missing_count(found: State) -> int:

@@ -15,6 +15,8 @@ from shared.predicates import Heartbeat
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_NOTHING = "{}"
+"""How it is kept that nothing was refused or dropped, as nearly every heartbeat says."""
 
 
 def hear(beat: Heartbeat, before: Heard | None, now: datetime, lag: timedelta) -> Heard:
@@ -47,6 +49,8 @@ def read_steps(text: str) -> tuple[Step, ...]:
 
 def write_ended(refused: Ranges, dropped: Ranges) -> str:
     """Write the numbers that a collector named as refused and as dropped."""
+    if not refused and not dropped:
+        return _NOTHING
     named = {"refused": refused, "dropped": dropped}
     return canonical(
         {name: [[first, last] for first, last in parts] for name, parts in named.items() if parts}
@@ -55,6 +59,8 @@ def write_ended(refused: Ranges, dropped: Ranges) -> str:
 
 def read_ended(text: str) -> tuple[Ranges, Ranges]:
     """Read what `write_ended` wrote."""
+    if text == _NOTHING:
+        return (), ()
     fields = parse_json(text.encode())
     if not isinstance(fields, dict):
         return (), ()

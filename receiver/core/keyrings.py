@@ -15,7 +15,7 @@ from shared.dsse import Envelope
 from shared.encoding import b64encode, digest_text, sha256
 from shared.keyring import TrustedKeyring
 from shared.keys import Signer
-from shared.predicates import KEYRING, Audience, Keyring, Register, RoleKey
+from shared.predicates import KEYRING, Audience, EndedKey, Keyring, Register, RoleKey
 from shared.statement import subject_sha256
 
 FIRST = 1
@@ -24,11 +24,14 @@ FIRST = 1
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What the next keyring says; `roots` are the one that signs, and the one that it introduces where it does."""
+    """What the next keyring says; `roots` are the one that signs, and the one that it introduces where it does.
+
+    `ended` are the collectors' keys that are revoked by now, once for each revocation that stands.
+    """
 
     audience: Audience
     keys: Sequence[RoleKey]
-    revocations: Iterable[str]
+    ended: Iterable[EndedKey]
     place: Register
     salt: bytes
     issued_at: datetime
@@ -47,6 +50,7 @@ def after(held: TrustedKeyring, what: Next) -> Envelope:
 
 def _signed(what: Next, version: int, previous: str | None) -> Envelope:
     signer, newest = what.roots[0], what.roots[-1]
+    ended = tuple(sorted(what.ended, key=lambda one: (one.key_id, one.number)))
     keyring = Keyring(
         audience=what.audience,
         key_id=signer.public.key_id,
@@ -56,7 +60,8 @@ def _signed(what: Next, version: int, previous: str | None) -> Envelope:
         previous=previous,
         issued_at=what.issued_at,
         keys=tuple(what.keys),
-        revocations=tuple(sorted(set(what.revocations))),
+        revocations=tuple(sorted({one.key_id for one in ended})),
+        ended=ended,
         roots=None if newest is signer else (b64encode(signer.public.spki), b64encode(newest.public.spki)),
     )
     subject = subject_sha256(sha256(newest.public.spki).hex())

@@ -1,30 +1,17 @@
-"""Put examined entries at their places in the streams: accepted, duplicate, held or refused.
+"""The places of streams: who stands where, what a batch adds to that, and where two chains part.
 
-Facts in, verdicts out: `Desk` is handed what the store knows about the places that a batch touches, and judges the
-entries in the order of the batch, each one seeing those before it. Invariants: an id is stored once; a place keeps the
-first id that it ever had; where two chains part, everything from there on is held, in both branches.
+Facts in, facts out: `Places` is handed what the store knows about the places that a batch touches. Invariants: a place
+keeps the first id that it ever had; only what a good key signed marks a place where a stream parts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TypeAlias
 
-from receiver.core import rotation
-from receiver.core.admit import (
-    Examined,
-    KeyState,
-    KnownKey,
-    Placed,
-    Refusal,
-    Sender,
-    Unreadable,
-    refusal_of,
-    unknown_key,
-)
-from receiver.core.rotation import Rotation
+from receiver.core.admit import KnownKey, Placed, Refusal, Unreadable
 from shared.errors import Code
 
 Spot: TypeAlias = tuple[bytes, int]
@@ -42,11 +29,25 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What stands at a place: an attestation id, the id it names before it, and whether it is stored."""
+    """What stands at a place: an attestation id, the id it names before it, and whether it is stored.
+
+    `late` says that it came when its key was retired already: it may lose the place (`receiver.store.stranded`).
+    """
 
     id: bytes
     previous: bytes | None
     stored: bool
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Parting:
+    """An entry with which a stream parts: its key, the lower sequence at which two entries contradict each other."""
+
+    stream_id: bytes
+    sequence: int
+    id: bytes
+    key_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class StreamState:
 class Known:
     """What the store knows: ids that are stored, streams, places one around each entry, first ids of observations.
 
-    `taken` are the ids of those new keys of the batch's rotations that are known already, wherever that is.
+    `taken` are the ids of those new keys of the batch's rotations that are known already, wherever that is; `idle` is
+    how many keys came in by rotations that do not count, asked only where the batch rotates; `open_streams` is how many
+    streams the collector has, asked only where the batch opens one.
     """
 
     ids: frozenset[bytes]
@@ -71,6 +74,8 @@ class Known:
     places: Mapping[Spot, Place]
     observations: Mapping[bytes, bytes]
     taken: frozenset[str] = frozenset()
+    idle: int = 0
+    open_streams: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,129 +97,109 @@ class Verdict:
 class Outcome:
     """What a batch leads to: a verdict per entry, places to write anew or to mark as stored, streams as they are now.
 
-    `streams` holds the streams that changed or grew, `touched` every stream that a receipt must tell about; `keys` are
-    the collector's keys as they are now, by key id.
+    `streams` holds the streams that changed or grew, `touched` every known one that a receipt tells about; `keys` are
+    the collector's, by key id, as they are now. `partings` are the entries that part a stream, `doubled` the retired
+    keys that somebody else than who rotated them signs with, by stream, with the sequence where that was seen.
     """
 
+    collector_id: str
     verdicts: tuple[Verdict, ...]
     new_places: Mapping[Spot, Place]
     stored_places: tuple[Spot, ...]
     streams: Mapping[bytes, StreamState]
     touched: tuple[bytes, ...]
     keys: Mapping[str, KnownKey]
+    partings: tuple[Parting, ...] = ()
+    doubled: Mapping[tuple[bytes, str], int] = field(default_factory=dict)
 
 
+MAX_OPEN_STREAMS = 1000
+"""How many streams of one collector may be without a farewell.
+
+Each is looked over every minute, for ever; a collector has one for each spool that it ever had.
+"""
+TOO_MANY_STREAMS = Refusal(
+    Code.OUTSIDE_LIMITS,
+    f"{MAX_OPEN_STREAMS} streams of this collector are open, and this would be another one",
+    "a spool is one stream: let the collector keep its spool, or enrol it anew",
+)
 WRONG_STREAM = Refusal(
     Code.WRONG_STREAM,
     "this stream was opened by another collector",
     "a spool belongs to one collector: do not copy it to another host",
 )
-_HOLD_WORDS = {
-    Code.KEY_REVOKED: ("its key was revoked", "an admin can release it with a signed statement"),
-    Code.KEY_RETIRED: ("its key was retired before this place", "sign with the key that followed it"),
-    Code.NOT_UNDERSTOOD: (
-        "it marks a field as critical that this receiver does not know",
-        "update the receiver",
-    ),
-    Code.FORKED: (
-        "its stream has two branches",
-        "look for a copy of this collector's host or spool; an admin can release what is good",
-    ),
-}
 
 
-class Desk:
-    """Judges the entries of one batch in order; used once.
+class Places:
+    """Keeps the places of a collector's streams while a batch is judged; used once."""
 
-    A rotation turns the keys where it stands: what its new key signed before it in the batch comes from a stranger.
-    """
-
-    def __init__(self, sender: Sender, known: Known) -> None:
-        """Take whose batch it is, with the keys that are registered, and what the store knows."""
-        self._collector_id = sender.collector_id
-        self._keys: Mapping[str, KnownKey] = sender.keys
+    def __init__(self, collector_id: str, known: Known) -> None:
+        """Take whose batch it is, and what the store knows."""
+        self.streams = dict(known.streams)
+        self.new: dict[Spot, Place] = {}
+        self.stored: dict[Spot, Place] = {}
+        self.partings: dict[bytes, Parting] = {}
+        self._collector_id = collector_id
         self._known = known
-        self._ids = set(known.ids)
-        self._streams = dict(known.streams)
-        self._observations = dict(known.observations)
-        self._new_places: dict[Spot, Place] = {}
-        self._stored_places: dict[Spot, Place] = {}
-        self._touched: dict[bytes, None] = {}
 
-    def judge(self, entries: Iterable[Placed | Unreadable]) -> Outcome:
-        """Judge all entries; marks move over whatever arrived."""
-        verdicts = tuple(
-            self._judge(one) if isinstance(one, Placed) else Verdict(one, Status.REFUSED, one.refusal)
-            for one in entries
-        )
-        # A place that is taken may fill a hole, which moves the mark of a stream that is otherwise as it was.
-        grown = {stream_id for stream_id, _ in self._new_places}
-        changed = {
+    @property
+    def changed(self) -> dict[bytes, StreamState]:
+        """The streams that are not as they were: a place that is taken may fill a hole, which moves the mark."""
+        grown = {stream_id for stream_id, _ in self.new}
+        return {
             stream_id: state
-            for stream_id, state in self._streams.items()
+            for stream_id, state in self.streams.items()
             if stream_id in grown or state != self._known.streams.get(stream_id)
         }
-        stored = tuple(self._stored_places)
-        return Outcome(verdicts, self._new_places, stored, changed, tuple(self._touched), self._keys)
 
-    def _judge(self, entry: Placed) -> Verdict:
-        key_id = entry.envelope.key_id
-        key = self._keys.get(key_id)
-        if key is None or key.state is KeyState.PENDING:
-            return Verdict(entry, Status.REFUSED, refusal_of(unknown_key(key_id, self._collector_id)))
-        owner = self._streams.get(entry.stream_id)
-        if owner is not None and owner.collector_id != self._collector_id:
-            return Verdict(entry, Status.REFUSED, WRONG_STREAM)
-        self._touched[entry.stream_id] = None
-        if entry.id in self._ids:
-            return Verdict(entry, Status.DUPLICATE)
-        refusal = entry.refusal or self._known_key(entry)
-        self._take_place(entry, stored=refusal is None)
-        if refusal is not None:
-            return Verdict(entry, Status.REFUSED, refusal)
-        self._ids.add(entry.id)
-        if isinstance(entry, Rotation):
-            return self._turn(entry, key)
-        repeat_of = self._repeat_of(entry) if isinstance(entry, Examined) else None
-        return _kept(entry, key.hold(entry.stream_id, entry.sequence) or entry.hold or self._forked(entry), repeat_of)
+    def has_room(self, stream_id: bytes) -> bool:
+        """Say whether a stream is known, or may be opened."""
+        opened = len(self.streams.keys() - self._known.streams.keys())
+        return stream_id in self.streams or self._known.open_streams + opened < MAX_OPEN_STREAMS
 
-    def _turn(self, entry: Rotation, old: KnownKey) -> Verdict:
-        hold = rotation.hold(entry, old) or self._forked(entry)
-        self._keys = rotation.turn(self._keys, entry, counts=hold is None)
-        return _kept(entry, hold)
+    def is_parted(self, entry: Placed) -> bool:
+        """Say whether an entry stands where its stream has two branches."""
+        state = self.streams.get(entry.stream_id)
+        return state is not None and state.forked_from is not None and entry.sequence >= state.forked_from
 
-    def _known_key(self, entry: Placed) -> Refusal | None:
-        if not isinstance(entry, Rotation):
-            return None
-        new_id = entry.new_key.key_id
-        return rotation.KNOWN_KEY if new_id in self._known.taken or new_id in self._keys else None
+    def fits(self, entry: Placed) -> bool:
+        """Say whether an entry and all that is known around it can belong to one chain."""
+        return self._parted_at(entry) is None
 
-    def _repeat_of(self, entry: Examined) -> bytes | None:
-        first = self._observations.setdefault(entry.observation, entry.id)
-        return None if first == entry.id else first
+    def has_its_own(self, entry: Placed) -> bool:
+        """Say whether an entry's place is its own, whatever its key is good for.
 
-    def _forked(self, entry: Placed) -> Code | None:
-        parted = self._streams[entry.stream_id].forked_from
-        return Code.FORKED if parted is not None and entry.sequence >= parted else None
+        It is where it took the place before, or where what stands behind it names it as the one before and nothing
+        speaks against that.
+        """
+        here = self._place((entry.stream_id, entry.sequence))
+        if here is not None:
+            return here.id == entry.id
+        after = self._place((entry.stream_id, entry.sequence + 1))
+        return after is not None and after.previous == entry.id and self.fits(entry)
 
-    def _take_place(self, entry: Placed, *, stored: bool) -> None:
+    def take(self, entry: Placed, *, stored: bool, late: bool = False) -> None:
+        """Let an entry have its place, and mark where it parts its stream; opens a stream that is not known."""
         spot = (entry.stream_id, entry.sequence)
-        state = self._streams.get(entry.stream_id) or StreamState(self._collector_id)
+        state = self.streams.get(entry.stream_id) or StreamState(self._collector_id)
         parted = self._parted_at(entry)
+        if parted is not None:
+            key_id = entry.envelope.key_id
+            self.partings.setdefault(entry.id, Parting(entry.stream_id, parted, entry.id, key_id))
         if parted is not None and (state.forked_from is None or parted < state.forked_from):
             state = replace(state, forked_from=parted)
         there = self._place(spot)
-        place = Place(entry.id, entry.previous, stored=stored)
+        place = Place(entry.id, entry.previous, stored=stored, late=late)
         if there is None:
-            self._new_places[spot] = place
+            self.new[spot] = place
             state = replace(state, head=max(state.head, entry.sequence))
         elif there.id == entry.id and place.stored and not there.stored:
             # It was refused before, for its limits say, and is good now.
-            if spot in self._new_places:
-                self._new_places[spot] = place
+            if spot in self.new:
+                self.new[spot] = place
             else:
-                self._stored_places[spot] = place
-        self._streams[entry.stream_id] = state
+                self.stored[spot] = place
+        self.streams[entry.stream_id] = state
 
     def _parted_at(self, entry: Placed) -> int | None:
         """The lowest sequence at which this entry and what is known cannot both belong to one chain."""
@@ -230,13 +215,7 @@ class Desk:
         return None
 
     def _place(self, spot: Spot) -> Place | None:
-        return self._new_places.get(spot) or self._stored_places.get(spot) or self._known.places.get(spot)
-
-
-def _kept(entry: Placed, hold: Code | None, repeat_of: bytes | None = None) -> Verdict:
-    if hold is None:
-        return Verdict(entry, Status.ACCEPTED, repeat_of=repeat_of)
-    return Verdict(entry, Status.HELD, Refusal(hold, *_HOLD_WORDS[hold]), repeat_of)
+        return self.new.get(spot) or self.stored.get(spot) or self._known.places.get(spot)
 
 
 def spots_around(entries: Iterable[Placed | Unreadable]) -> frozenset[Spot]:

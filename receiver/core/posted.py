@@ -7,10 +7,10 @@ that was not said.
 from __future__ import annotations
 
 from receiver.core.deployments import DeploymentStatus
-from receiver.core.evidence import typed
 from receiver.core.posting import Posted, Record
 from receiver.core.runs import Conclusion, RunStatus, whole_run
 from shared.encoding import JsonObject, JsonValue
+from shared.judging.contradictions import typed
 from shared.predicates import ClaimType, Context
 
 _CLAIMED_BESIDE = ("evidenceUrl", "source", "resourceType", "resourceId")

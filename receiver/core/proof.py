@@ -1,4 +1,4 @@
-"""Believe an enrolment request: a key that signed, itself, for exactly one invitation.
+"""Believe an enrolment request: a key that signed, itself, for exactly one workspace and one invitation.
 
 The key is taken from the request, since nobody knows it yet; that it signed the request is what is proved.
 """
@@ -22,6 +22,16 @@ class Proof:
     key: PublicKey
     statement: Statement
 
+    @property
+    def asked(self) -> EnrolmentRequest:
+        """What was signed."""
+        return self.statement.as_(EnrolmentRequest)
+
+    @property
+    def id(self) -> bytes:
+        """The attestation id of the request."""
+        return self.statement.verified.id
+
 
 def prove(request: bytes, token_digest: bytes) -> Proof:
     """Read a request for enrolment made for the invitation with this SHA-256.
@@ -29,6 +39,14 @@ def prove(request: bytes, token_digest: bytes) -> Proof:
     Raises `MalformedError` where it cannot be read, `UntrustedError` where the key is not sound, did not sign it, or
     signed it for another invitation.
     """
+    proof = possession(request)
+    if proof.asked.token_digest != digest_text(token_digest):
+        raise _other("the request was made for another invitation")
+    return proof
+
+
+def possession(request: bytes) -> Proof:
+    """Read a request for enrolment, for whichever invitation; raises as `prove` does."""
     envelope = dsse.parse(request)
     key = _named_key(envelope.payload)
     key.check_sound()
@@ -36,8 +54,6 @@ def prove(request: bytes, token_digest: bytes) -> Proof:
     asked = read.as_(EnrolmentRequest)
     if key_from_spki(b64decode(asked.public_key)) != key:
         raise _other("the request names another key than the one that signed it")
-    if asked.token_digest != digest_text(token_digest):
-        raise _other("the request was made for another invitation")
     if read.not_understood:
         raise MalformedError(
             Code.NOT_UNDERSTOOD, f"the request marks {read.not_understood[0][:80]!r} as critical", "update the receiver"

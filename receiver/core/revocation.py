@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from shared.encoding import format_time
 from shared.errors import Code, MalformedError
 
 MAX_REASON_CHARS = 300
+_MOMENT = timedelta(microseconds=1)
+"""The shortest time that the tables tell apart."""
 
 
 class What(StrEnum):
@@ -63,18 +65,31 @@ class StreamSeen:
     taken: int
 
 
+def time_of(now: datetime, last: datetime | None) -> datetime:
+    """Give the time of a revocation: behind the last thing that was received of what it ends.
+
+    Another receiver's clock may be ahead of ours, and what came before a revocation must not read as if it came after.
+    """
+    return now if last is None else max(now, last + _MOMENT)
+
+
+def check_asked(asked: Asked) -> None:
+    """Refuse a bad reason, and a time where none is asked; raises `MalformedError` (`invalid_field`)."""
+    if not 1 <= len(asked.reason) <= MAX_REASON_CHARS or not asked.reason.isprintable():
+        raise _invalid("reason: one is needed", f"1 to {MAX_REASON_CHARS} printable characters")
+    if asked.kind is Loss.LOST and asked.since is not None:
+        raise _invalid(
+            "since: what is lost ends now", "leave it out, or say compromised where somebody else may have used it"
+        )
+
+
 def since_when(asked: Asked, now: datetime) -> datetime | None:
     """Give from when a revocation counts; None is always. Raises `MalformedError` (`invalid_field`).
 
     A lost key, collector or token ends now.
     """
-    if not 1 <= len(asked.reason) <= MAX_REASON_CHARS or not asked.reason.isprintable():
-        raise _invalid("reason: one is needed", f"1 to {MAX_REASON_CHARS} printable characters")
+    check_asked(asked)
     if asked.kind is Loss.LOST:
-        if asked.since is not None:
-            raise _invalid(
-                "since: what is lost ends now", "leave it out, or say compromised where somebody else may have used it"
-            )
         return now
     if asked.since is not None and asked.since > now:
         raise _invalid(f"since: {format_time(asked.since)} has not come yet", "name a time that has passed")

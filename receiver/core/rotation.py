@@ -1,7 +1,7 @@
 """Key rotations at the door: a statement by which a collector's key introduces the next one, at a place of its stream.
 
 Two questions, asked apart. Before the transaction: do both signatures verify (`examine_batch`), so that what the new
-key signed can be verified too. At its place (`core.placing`): does the rotation count there, and what becomes of both
+key signed can be verified too. At its place (`core.judging`): does the rotation count there, and what becomes of both
 keys then (`turn`). Invariants: only an active key introduces one that is active; a key that came in by a rotation which
 does not count is known, and everything that it signs is held.
 """
@@ -152,13 +152,6 @@ def _outside(read: Statement, content: KeyRotation, sender: Sender) -> Refusal |
     except CarnetError as error:
         return refusal_of(error)
     return None
-
-
-def hold(rotation: Rotation, old: KnownKey) -> Code | None:
-    """Say why a rotation that this key signed does not count; unlike evidence, not even below its retirement."""
-    if old.state is KeyState.RETIRED:
-        return Code.KEY_RETIRED
-    return old.hold(rotation.stream_id, rotation.sequence) or rotation.hold
 
 
 def turn(keys: Mapping[str, KnownKey], rotation: Rotation, *, counts: bool) -> dict[str, KnownKey]:

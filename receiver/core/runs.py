@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import StrEnum
 
-from receiver.core.evidence import number, seconds_between
 from shared.encoding import JsonObject, JsonValue
 from shared.errors import Code, MalformedError, StateError
+from shared.judging.contradictions import number, seconds_between
 
 
 class RunStatus(StrEnum):

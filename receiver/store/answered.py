@@ -5,8 +5,10 @@ Kept in the transaction that did the work, so that a key stands for work that wa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from sqlalchemy import delete, insert, select
 
@@ -14,6 +16,8 @@ from receiver.store.columns import micros
 from receiver.store.engine import Tx
 from receiver.store.record_tables import answers
 from shared.errors import Code, MalformedError
+
+T = TypeVar("T")
 
 KEPT = timedelta(hours=24)
 
@@ -30,10 +34,29 @@ class Once:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A status and a body, as they were sent."""
+    """A status and a body, as they were sent; `replayed` where that was before."""
 
     status: int
     body: bytes
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """How a request is answered: what it is done once by, if at all, and what writes an answer of what was done."""
+
+    once: Once | None
+    write: Callable[[T], Answered]
+
+    def give(self, tx: Tx, workspace_id: str, now: datetime, act: Callable[[], T]) -> Answered:
+        """Act and keep the answer, or give the one that was kept; raises what `act` and `find` raise."""
+        before = None if self.once is None else find(tx, workspace_id, self.once, now)
+        if before is not None:
+            return replace(before, replayed=True)
+        written = self.write(act())
+        if self.once is not None:
+            keep(tx, workspace_id, self.once, written, now)
+        return written
 
 
 def find(tx: Tx, workspace_id: str, once: Once, now: datetime) -> Answered | None:

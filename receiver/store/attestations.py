@@ -9,7 +9,6 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, bindparam, func, select
 
-from receiver.core.evidence import OF_OTHERS, Contradiction, Kind
 from receiver.core.placing import Status
 from receiver.core.posting import Record
 from receiver.store.bulk import insert_rows
@@ -21,6 +20,7 @@ from receiver.store.record_tables import components, contradictions, dated_repor
 from receiver.store.schema import attestations, envelopes, subjects
 from shared.encoding import digest_text
 from shared.errors import Code, StateError
+from shared.judging.contradictions import Contradiction
 
 # Asked for with every batch: built once, since building a query takes several times as long as running it.
 _KNOWN = select(attestations.c.id).where(
@@ -36,10 +36,11 @@ _OBSERVED = (
     .order_by(attestations.c.n.desc())
 )
 _LAST = select(func.max(attestations.c.n))
-_WITH_PARTS = select(attestations, envelopes.c.key_id, envelopes.c.payload, envelopes.c.signature).join_from(
+WITH_PARTS = select(attestations, envelopes.c.key_id, envelopes.c.payload, envelopes.c.signature).join_from(
     attestations, envelopes, attestations.c.n == envelopes.c.n
 )
-_GET = _WITH_PARTS.where(
+"""Attestations, each with the parts of its envelope."""
+_GET = WITH_PARTS.where(
     attestations.c.workspace_id == bindparam("its_workspace"), attestations.c.id == bindparam("its_id")
 )
 
@@ -146,6 +147,13 @@ def next_number(tx: Tx) -> int:
     return 1 if last is None else last + 1
 
 
+def last(tx: Tx, workspace_id: str) -> tuple[int, bytes] | None:
+    """Give the number and the id of what a workspace stored last."""
+    asked = select(attestations.c.n, attestations.c.id).where(attestations.c.workspace_id == workspace_id)
+    row = tx.execute(asked.order_by(attestations.c.n.desc()).limit(1)).one_or_none()
+    return None if row is None else (row.n, row.id)
+
+
 def add(tx: Tx, workspace_id: str, new: Sequence[New]) -> None:
     """Store attestations; an id that is stored already is refused by the database."""
     insert_rows(tx, attestations, [_columns(workspace_id, one.row) for one in new])
@@ -173,7 +181,7 @@ def get(tx: Tx, workspace_id: str, attestation_id: bytes) -> tuple[AttestationRo
     row = tx.execute(_GET, {"its_workspace": workspace_id, "its_id": attestation_id}).one_or_none()
     if row is None:
         raise StateError(Code.NOT_FOUND, "there is no such attestation in this workspace")
-    return _read(row), Parts(row.key_id, row.payload, row.signature)
+    return read_row(row), Parts(row.key_id, row.payload, row.signature)
 
 
 def id_of(tx: Tx, workspace_id: str, n: int) -> bytes:
@@ -225,7 +233,7 @@ def numbered(tx: Tx, workspace_id: str, numbers: Collection[int]) -> list[Attest
         .where(of_workspace(attestations, workspace_id), attestations.c.n.in_(list(numbers)))
         .order_by(attestations.c.n.desc())
     )
-    return [_read(row) for row in found]
+    return [read_row(row) for row in found]
 
 
 def page(
@@ -266,7 +274,7 @@ def page(
         asked = asked.where(attestations.c.received_at >= micros(filters.since))
     if filters.until is not None:
         asked = asked.where(attestations.c.received_at < micros(filters.until))
-    return [_read(row) for row in tx.execute(asked)]
+    return [read_row(row) for row in tx.execute(asked)]
 
 
 def _within(workspace_id: str, filters: Filters) -> tuple[Select[Any], ColumnElement[int]]:
@@ -281,50 +289,6 @@ def _within(workspace_id: str, filters: Filters) -> tuple[Select[Any], ColumnEle
         listing = asked.where(components.c.workspace_id == workspace_id, components.c.component == filters.component)
         return listing, components.c.n
     return of_workspace, attestations.c.n
-
-
-def stored(tx: Tx, workspace_id: str, after: int, limit: int) -> list[New]:
-    """Give attestations with all that is stored of them, in the order of storage, above a number."""
-    found = [
-        (_read(row), Parts(row.key_id, row.payload, row.signature))
-        for row in tx.execute(
-            _WITH_PARTS.where(attestations.c.workspace_id == workspace_id, attestations.c.n > after)
-            .order_by(attestations.c.n)
-            .limit(limit)
-        )
-    ]
-    numbers = [row.n for row, _ in found]
-    digests: dict[int, list[bytes]] = {n: [] for n in numbers}
-    for n, digest in tx.execute(
-        select(subjects.c.n, subjects.c.digest).where(
-            subjects.c.workspace_id == workspace_id, subjects.c.n.in_(numbers)
-        )
-    ):
-        digests[n].append(digest)
-    listed: dict[int, list[str]] = {n: [] for n in numbers}
-    for n, component in tx.execute(
-        select(components.c.n, components.c.component).where(
-            components.c.workspace_id == workspace_id, components.c.n.in_(numbers)
-        )
-    ):
-        listed[n].append(component)
-    against: dict[int, list[Contradiction]] = {n: [] for n in numbers}
-    for n, kind, field, detail in tx.execute(
-        select(contradictions.c.n, contradictions.c.kind, contradictions.c.field, contradictions.c.detail).where(
-            contradictions.c.workspace_id == workspace_id,
-            contradictions.c.n.in_(numbers),
-            contradictions.c.kind.not_in(OF_OTHERS),
-        )
-    ):
-        against[n].append(Contradiction(Kind(kind), field, detail))
-    asked = select(dated_reports.c.n, dated_reports.c.digest).where(
-        dated_reports.c.workspace_id == workspace_id, dated_reports.c.n.in_(numbers)
-    )
-    dated: dict[int, bytes] = {row.n: row.digest for row in tx.execute(asked)}
-    return [
-        New(row, parts, tuple(sorted(digests[row.n])), tuple(against[row.n]), tuple(listed[row.n]), dated.get(row.n))
-        for row, parts in found
-    ]
 
 
 def receipted(tx: Tx, workspace_id: str) -> Iterator[tuple[bytes, str, str | None, datetime]]:
@@ -386,7 +350,8 @@ def _columns(workspace_id: str, row: AttestationRow) -> tuple[object, ...]:
     )
 
 
-def _read(row: Row[Any]) -> AttestationRow:
+def read_row(row: Row[Any]) -> AttestationRow:
+    """Read a row of the table."""
     origin: FromCollector | FromToken
     if row.token_id is None:
         origin = FromCollector(row.collector_id, row.stream_id, row.sequence, row.observation_id, row.repeat_of)

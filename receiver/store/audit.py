@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import bindparam, insert, select
@@ -52,9 +52,11 @@ def add(tx: Tx, workspace_id: str, act: Act) -> None:
     )
 
 
-def rows(tx: Tx, workspace_id: str) -> Iterator[AuditRow]:
-    """Give all rows in order; raises `MalformedError` where a row's detail is no longer JSON."""
+def rows(tx: Tx, workspace_id: str, actions: Collection[str] | None = None) -> Iterator[AuditRow]:
+    """Give all rows in order, or those of some actions; raises `MalformedError` where a detail is no longer JSON."""
     asked = select(audit).where(audit.c.workspace_id == workspace_id).order_by(audit.c.number)
+    if actions is not None:
+        asked = asked.where(audit.c.action.in_(list(actions)))
     for row in tx.execute(asked, execution_options=IN_PORTIONS):
         act = Act(moment(row.at), row.actor, row.action, parse_object(row.detail.encode()), row.origin)
         yield AuditRow(row.number, act, row.hash)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from receiver.core.evidence import contradictions
 from receiver.core.placing import Status
 from receiver.core.posting import Record, components, nameless
 from receiver.store.attestations import AttestationRow, FromToken, New
 from receiver.store.parts import parts_of
 from shared.dsse import Envelope
 from shared.encoding import parse_digest
+from shared.judging.contradictions import contradictions
 from shared.predicates import Claimed, Context
 from shared.statement import Statement
 

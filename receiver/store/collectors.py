@@ -34,6 +34,11 @@ _KEYS = (
     .order_by(collector_keys.c.added_at)
 )
 _KEYS_OF = _KEYS.where(collector_keys.c.collector_id == bindparam("its_id"))
+_SOME = select(collectors).where(
+    collectors.c.workspace_id == bindparam("its_workspace"),
+    collectors.c.collector_id.in_(bindparam("its_ids", expanding=True)),
+)
+_KEYS_OF_SOME = _KEYS.where(collector_keys.c.collector_id.in_(bindparam("its_ids", expanding=True)))
 
 
 class CollectorStatus(StrEnum):
@@ -47,7 +52,10 @@ class CollectorStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """A collector as it is registered; `enrolment` is the register number of the statement that took it in."""
+    """A collector as it is registered; `enrolment` is the register number of the statement that took it in.
+
+    `lag` is how long its entries may be on their way, by what an admin said.
+    """
 
     collector_id: str
     name: str
@@ -56,6 +64,7 @@ class Collector:
     created_at: datetime
     enrolled_at: datetime | None = None
     enrolment: int | None = None
+    lag: timedelta = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +125,19 @@ def get(tx: Tx, workspace_id: str, collector_id: str) -> Collector:
     """Give a collector; raises `StateError` (`not_found`), for another workspace's too."""
     row = tx.execute(_GET, {"its_workspace": workspace_id, "its_id": collector_id}).one_or_none()
     if row is None:
-        raise StateError(Code.NOT_FOUND, "there is no such collector in this workspace")
+        raise unknown()
     return _read(row)
+
+
+def unknown() -> StateError:
+    """Give the refusal where there is no such collector, for another workspace's too."""
+    return StateError(Code.NOT_FOUND, "there is no such collector in this workspace")
+
+
+def some(tx: Tx, workspace_id: str, collector_ids: Collection[str]) -> dict[str, Collector]:
+    """Give some collectors by their ids; those that are not of this workspace are left out."""
+    found = tx.execute(_SOME, {"its_workspace": workspace_id, "its_ids": list(collector_ids)})
+    return {row.collector_id: _read(row) for row in found}
 
 
 def lag(tx: Tx, workspace_id: str, collector_id: str) -> timedelta:
@@ -150,6 +170,14 @@ def page(tx: Tx, workspace_id: str, limit: int, before: tuple[int, str] | None) 
             | ((collectors.c.created_at == at) & (collectors.c.collector_id < collector_id))
         )
     return [_read(row) for row in tx.execute(asked)]
+
+
+def pending(tx: Tx, workspace_id: str) -> list[Collector]:
+    """Give the collectors that wait for a person, in the order in which they asked."""
+    asked = select(collectors).where(
+        collectors.c.workspace_id == workspace_id, collectors.c.status == CollectorStatus.PENDING.value
+    )
+    return [_read(row) for row in tx.execute(asked.order_by(collectors.c.created_at, collectors.c.collector_id))]
 
 
 def every(tx: Tx, workspace_id: str) -> list[Collector]:
@@ -230,6 +258,15 @@ def keys(tx: Tx, workspace_id: str, collector_id: str | None = None) -> list[Col
     ]
 
 
+def keys_of(tx: Tx, workspace_id: str, collector_ids: Collection[str]) -> dict[str, dict[str, KnownKey]]:
+    """Give the keys of some collectors by their ids, in whatever state."""
+    found: dict[str, dict[str, KnownKey]] = {one: {} for one in collector_ids}
+    for row in tx.execute(_KEYS_OF_SOME, {"its_workspace": workspace_id, "its_ids": list(collector_ids)}):
+        key = KnownKey(PublicKey(row.public_key), KeyState(row.state), row.retired_from, row.retired_stream)
+        found[row.collector_id][key.public.key_id] = key
+    return found
+
+
 def use_nonce(tx: Tx, workspace_id: str, collector_id: str, nonce: bytes, now: datetime) -> bool:
     """Use a nonce up; False where it was used before. Those older than 400 days are forgotten."""
     where = (access_nonces.c.workspace_id == workspace_id, access_nonces.c.collector_id == collector_id)
@@ -253,4 +290,5 @@ def _read(row: Row[Any]) -> Collector:
         moment(row.created_at),
         moment_or_none(row.enrolled_at),
         row.enrolment,
+        timedelta(seconds=row.lag_seconds),
     )

@@ -7,19 +7,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, insert, literal_column, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, not_, select, update
 
 from receiver.core.deployments import DeploymentStatus
 from receiver.core.expectations import After, Known, Lagging, Overdue, waits
+from receiver.core.placing import Status
 from receiver.core.posting import Record
 from receiver.core.runs import Conclusion, RunStatus
+from receiver.store import standing, suspects
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import collectors
 from receiver.store.parts import Parts, parts_of
 from receiver.store.record_tables import records
 from receiver.store.records import RecordRow, read
-from receiver.store.schema import attestations, subjects
+from receiver.store.schema import attestations, envelopes, subjects
 from receiver.store.stream_states import StreamNow
 from receiver.store.stream_tables import missing_evidence
 from shared.dsse import Envelope
@@ -29,6 +31,20 @@ _PORTION = 500
 _FULL_COMMITS = frozenset({40, 64})
 _RECENT = timedelta(days=14)
 _NO_EVIDENCE = frozenset({Conclusion.CANCELLED.value, Conclusion.SKIPPED.value})
+
+# Asked for every minute: built once, since building a query takes several times as long as running it.
+_ABOUT = (
+    select(subjects.c.digest, attestations.c.type)
+    .join_from(subjects, attestations, subjects.c.n == attestations.c.n)
+    .join(envelopes, envelopes.c.n == attestations.c.n)
+    .where(
+        subjects.c.workspace_id == bindparam("its_workspace"),
+        subjects.c.digest.in_(bindparam("its_digests", expanding=True)),
+        attestations.c.record == Record.ATTESTATION.value,
+    )
+)
+_SOUND = _ABOUT.where(not_(suspects.suspect(envelopes.c.key_id))).distinct()
+_DOUBTFUL = _ABOUT.add_columns(attestations.c.n).where(suspects.suspect(envelopes.c.key_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,22 +93,18 @@ def known(tx: Tx, workspace_id: str, since: datetime) -> list[Known]:
 
 
 def came(tx: Tx, workspace_id: str, digests: Collection[bytes]) -> dict[bytes, frozenset[str]]:
-    """Give the types of the evidence that is here, by what it is about."""
+    """Give the types of the evidence that is here and is not held now, by what it is about."""
     found: dict[bytes, set[str]] = {}
     listed = sorted(digests)
     for at in range(0, len(listed), _PORTION):
-        asked = (
-            select(subjects.c.digest, attestations.c.type)
-            .join_from(subjects, attestations, subjects.c.n == attestations.c.n)
-            .where(
-                subjects.c.workspace_id == workspace_id,
-                subjects.c.digest.in_(listed[at : at + _PORTION]),
-                attestations.c.record == Record.ATTESTATION.value,
-            )
-            .distinct()
-        )
-        for digest, kind in tx.execute(asked):
+        asked: dict[str, object] = {"its_workspace": workspace_id, "its_digests": listed[at : at + _PORTION]}
+        for digest, kind in tx.execute(_SOUND, asked):
             found.setdefault(digest, set()).add(kind)
+        doubtful = [row for row in tx.execute(_DOUBTFUL, asked) if row.type not in found.get(row.digest, ())]
+        stood = standing.of_numbers(tx, workspace_id, {row.n for row in doubtful})
+        for row in doubtful:
+            if stood[row.n].status is Status.ACCEPTED:
+                found.setdefault(row.digest, set()).add(row.type)
     return {digest: frozenset(kinds) for digest, kinds in found.items()}
 
 
@@ -167,18 +179,22 @@ def add(tx: Tx, workspace_id: str, one: Overdue, envelope: Envelope, now: dateti
 
 def withdraw(tx: Tx, workspace_id: str, one: Finding, now: datetime) -> None:
     """Take a finding off the list: the evidence is here. What was signed stays."""
-    expectation, kind, id_, type_ = one.key
-    tx.execute(
-        update(missing_evidence)
-        .where(
-            missing_evidence.c.workspace_id == workspace_id,
-            missing_evidence.c.expectation == expectation,
-            missing_evidence.c.anchor_kind == kind,
-            missing_evidence.c.anchor_id == id_,
-            missing_evidence.c.type == type_,
-        )
-        .values(withdrawn_at=micros(now))
+    tx.execute(update(missing_evidence).where(*_its(workspace_id, one)).values(withdrawn_at=micros(now)))
+
+
+def reinstate(tx: Tx, workspace_id: str, one: Finding) -> None:
+    """Put a finding back on the list: the evidence that withdrew it is held now."""
+    tx.execute(update(missing_evidence).where(*_its(workspace_id, one)).values(withdrawn_at=None))
+
+
+def withdrawn(tx: Tx, workspace_id: str, since: datetime | None) -> list[Finding]:
+    """Give the findings that were withdrawn: of what was known since a moment, or all."""
+    asked = select(missing_evidence).where(
+        missing_evidence.c.workspace_id == workspace_id, missing_evidence.c.withdrawn_at.is_not(None)
     )
+    if since is not None:
+        asked = asked.where(missing_evidence.c.anchor_at >= micros(since))
+    return [_finding(row) for row in tx.execute(asked.order_by(missing_evidence.c.found_at))]
 
 
 def findings(tx: Tx, workspace_id: str, *, withdrawn: bool = False, since: datetime | None = None) -> list[Finding]:
@@ -204,6 +220,17 @@ def count(tx: Tx, workspace_id: str) -> int:
 def here_of(one: Known, found: dict[bytes, frozenset[str]]) -> frozenset[str]:
     """Give the types that are here of something."""
     return frozenset().union(*(found.get(digest, frozenset()) for digest in one.digests))
+
+
+def _its(workspace_id: str, one: Finding) -> tuple[ColumnElement[bool], ...]:
+    expectation, kind, id_, type_ = one.key
+    return (
+        missing_evidence.c.workspace_id == workspace_id,
+        missing_evidence.c.expectation == expectation,
+        missing_evidence.c.anchor_kind == kind,
+        missing_evidence.c.anchor_id == id_,
+        missing_evidence.c.type == type_,
+    )
 
 
 def _ended(row: RecordRow) -> bool:

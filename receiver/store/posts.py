@@ -11,8 +11,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from receiver.core.deployments import AWAITED, awaited_until, follows, target
+from receiver.core.holding import Standing
+from receiver.core.placing import Status
 from receiver.core.posting import Posted, Record, Wrapping, wrap
-from receiver.store import attestations, claims, contradictions, deployed, records, tokens
+from receiver.store import attestations, claims, contradictions, deployed, records, tokens, words
 from receiver.store.contradictions import Found
 from receiver.store.engine import Tx
 from receiver.store.records import RecordRow
@@ -40,7 +42,7 @@ class Hand:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What stands there after a post: its record, its attestation's id (32 bytes), and what speaks against it.
+    """What is there after a post: its record, its attestation's id (32 bytes), what speaks against it, how it stands.
 
     `cut` names the fields in which secrets were masked.
     """
@@ -49,6 +51,7 @@ class Stored:
     attestation_id: bytes
     created: bool
     against: tuple[Found, ...]
+    standing: Standing
     cut: tuple[str, ...] = ()
 
 
@@ -57,7 +60,10 @@ def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
     key = posted.natural_key
     before = None if key is None else records.newest(tx, hand.workspace_id, posted.record, key)
     if before is not None and before.content == posted.content:
-        return found(tx, hand.workspace_id, before)
+        there = found(tx, hand.workspace_id, before)
+        # What is held came with a token that was revoked: the same from another one is a word of its own.
+        if there.standing.status is not Status.HELD:
+            return there
     n, id_ = _attest(tx, hand, posted, None if before is None else _attestation_id(tx, hand.workspace_id, before.n))
     prefix = _PREFIXES.get(posted.record)
     row = RecordRow(
@@ -89,14 +95,15 @@ def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
     records.add(tx, hand.workspace_id, row)
     if row.kind is Record.DEPLOYMENT:
         _end_waiting(tx, hand.workspace_id, row)
-    return Stored(row, id_, created=True, against=_against(tx, hand.workspace_id, n), cut=posted.cut)
+    against = _against(tx, hand.workspace_id, row)
+    return Stored(row, id_, created=True, against=against, standing=Standing(Status.ACCEPTED), cut=posted.cut)
 
 
 def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:
     """Let a record go on as what was posted says: the same record, with a new signed word on it."""
     if before.content == posted.content:
         return found(tx, hand.workspace_id, before)
-    n, id_ = _attest(tx, hand, posted, _attestation_id(tx, hand.workspace_id, before.n))
+    n, _ = _attest(tx, hand, posted, _attestation_id(tx, hand.workspace_id, before.n))
     row = replace(
         before,
         content=posted.content,
@@ -112,7 +119,7 @@ def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:
         fields=posted.fields,
     )
     records.change(tx, hand.workspace_id, row)
-    return Stored(row, id_, created=False, against=_against(tx, hand.workspace_id, n), cut=posted.cut)
+    return replace(found(tx, hand.workspace_id, row), cut=posted.cut)
 
 
 def row_of(stored: RecordRow, posted: Posted, claimed: Claimed) -> RecordRow:
@@ -148,9 +155,9 @@ def row_of(stored: RecordRow, posted: Posted, claimed: Claimed) -> RecordRow:
 
 def found(tx: Tx, workspace_id: str, row: RecordRow) -> Stored:
     """Give a record that is there."""
-    return Stored(
-        row, _attestation_id(tx, workspace_id, row.n), created=False, against=_against(tx, workspace_id, row.n)
-    )
+    (said,) = attestations.numbered(tx, workspace_id, [row.n])
+    stood = words.standings(tx, workspace_id, [said])[row.n]
+    return Stored(row, said.id, created=False, against=_against(tx, workspace_id, row), standing=stood)
 
 
 def _end_waiting(tx: Tx, workspace_id: str, row: RecordRow) -> None:
@@ -183,5 +190,5 @@ def _attestation_id(tx: Tx, workspace_id: str, n: int) -> bytes:
     return attestations.id_of(tx, workspace_id, n)
 
 
-def _against(tx: Tx, workspace_id: str, n: int) -> tuple[Found, ...]:
-    return tuple(contradictions.of(tx, workspace_id, [n]).get(n, ()))
+def _against(tx: Tx, workspace_id: str, row: RecordRow) -> tuple[Found, ...]:
+    return tuple(contradictions.of(tx, workspace_id, [row.n], records.deployed([row])).get(row.n, ()))

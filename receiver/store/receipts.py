@@ -1,18 +1,23 @@
-"""Receipts, by collector and batch id: what was answered once is answered for ever."""
+"""Receipts, by collector and batch id: what was answered once is answered for ever; and the time that they give."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, bindparam, func, insert, select
 
 from receiver.store.columns import micros, moment
 from receiver.store.engine import IN_PORTIONS, Tx
+from receiver.store.identity_tables import collector_keys
 from receiver.store.parts import Parts
-from receiver.store.schema import receipts
+from receiver.store.revocation_tables import revocations, revoked_keys, taken_back
+from receiver.store.schema import attestations, receipts
+
+MAX_SKEW = timedelta(minutes=5)
+"""How much the clocks of two receivers may differ without one of them being wrong."""
 
 # Built once, since building a query takes several times as long as running it.
 _FIND = select(receipts).where(
@@ -21,6 +26,24 @@ _FIND = select(receipts).where(
     receipts.c.batch_id == bindparam("its_batch"),
 )
 _INSERT = insert(receipts)
+_LAST_ENDED = (
+    select(func.max(revocations.c.revoked_at))
+    .join_from(
+        revoked_keys,
+        revocations,
+        (revocations.c.workspace_id == revoked_keys.c.workspace_id) & (revocations.c.number == revoked_keys.c.number),
+    )
+    .outerjoin(
+        taken_back,
+        (taken_back.c.workspace_id == revocations.c.workspace_id) & (taken_back.c.revocation == revocations.c.number),
+    )
+    .where(
+        revoked_keys.c.workspace_id == bindparam("its_workspace"),
+        revoked_keys.c.collector_id == bindparam("its_collector"),
+        revocations.c.revoked_at <= bindparam("at_most"),
+        taken_back.c.number.is_(None),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +64,36 @@ def find(tx: Tx, workspace_id: str, collector_id: str, batch_id: str) -> Receipt
     values = {"its_workspace": workspace_id, "its_collector": collector_id, "its_batch": batch_id}
     row = tx.execute(_FIND, values).one_or_none()
     return None if row is None else _read(row)
+
+
+def time_of(tx: Tx, workspace_id: str, collector_id: str, now: datetime) -> datetime:
+    """Give the time of receipt in this write transaction: not before a key of the collector was revoked in another.
+
+    The clocks of two processes differ a little. A revocation that is further ahead was dated by a clock that was wrong,
+    and moves no time: what comes behind it is held by the order of storage (`receiver.core.holding.End`).
+    """
+    its = {"its_workspace": workspace_id, "its_collector": collector_id, "at_most": micros(now + MAX_SKEW)}
+    found = tx.execute(_LAST_ENDED, its).scalar_one()
+    return now if found is None else max(now, moment(found))
+
+
+def last_time(tx: Tx, workspace_id: str, collector_id: str | None, token_id: str | None) -> datetime | None:
+    """Say when something was last received of a collector, its keys included, or posted with a token."""
+    if collector_id is None:
+        asked = [
+            select(func.max(attestations.c.received_at)).where(
+                attestations.c.workspace_id == workspace_id, attestations.c.token_id == token_id
+            )
+        ]
+    else:
+        asked = [
+            select(func.max(moments)).where(
+                moments.table.c.workspace_id == workspace_id, moments.table.c.collector_id == collector_id
+            )
+            for moments in (receipts.c.received_at, collector_keys.c.added_at)
+        ]
+    found = [tx.execute(one).scalar_one() for one in asked]
+    return max((moment(one) for one in found if one is not None), default=None)
 
 
 def add(tx: Tx, workspace_id: str, row: ReceiptRow) -> None:

@@ -6,7 +6,7 @@ one before stays, and names the one that came after it.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -231,6 +231,11 @@ def of_attestations(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict
     """Give the records whose newest attestation is one of these, by its number."""
     found = tx.execute(select(records).where(of_workspace(records, workspace_id), records.c.n.in_(list(numbers))))
     return {row.n: read(row) for row in found}
+
+
+def deployed(rows: Iterable[RecordRow]) -> dict[int, bytes]:
+    """Give of those of these that are deployments of a file its digest, by the number of their attestation."""
+    return {row.n: row.digest for row in rows if row.kind is Record.DEPLOYMENT and row.digest is not None}
 
 
 def _columns(row: RecordRow) -> dict[str, object]:

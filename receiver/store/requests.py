@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -31,6 +31,12 @@ _STANDING = (
     )
     .order_by(collector_requests.c.number)
 )
+_ASKED = select(collector_requests.c.collector_id).where(
+    collector_requests.c.workspace_id == bindparam("its_workspace"),
+    collector_requests.c.collector_id.in_(bindparam("its_ids", expanding=True)),
+    collector_requests.c.ended_at.is_(None),
+    collector_requests.c.until_at > bindparam("its_now"),
+)
 
 
 def carry(
@@ -56,6 +62,12 @@ def standing(tx: Tx, workspace_id: str, collector_id: str, now: datetime) -> lis
     """Give what is asked of a collector and has not ended, oldest first."""
     values = {"its_workspace": workspace_id, "its_id": collector_id, "its_now": micros(now)}
     return [_read(row) for row in tx.execute(_STANDING, values)]
+
+
+def asked_of(tx: Tx, workspace_id: str, collector_ids: Collection[str], now: datetime) -> frozenset[str]:
+    """Name those of some collectors that something is asked of."""
+    values = {"its_workspace": workspace_id, "its_ids": list(collector_ids), "its_now": micros(now)}
+    return frozenset(tx.execute(_ASKED, values).scalars())
 
 
 def next_number(tx: Tx, workspace_id: str, collector_id: str) -> int:

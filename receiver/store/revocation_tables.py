@@ -30,13 +30,17 @@ revocations = Table(
     number("since", null=True),
     number("revoked_at"),
     text("status_before", null=True),
+    number("received_to", null=True),
     _in_register(),
     PrimaryKeyConstraint("workspace_id", "number"),
     Index("revocations_of_subject", "workspace_id", "what", "subject"),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
-"""A revocation by its number in the register; `since` is null for always, `status_before` is that of a collector."""
+"""A revocation by its number in the register; `since` is null for always, `status_before` is that of a collector.
+
+`received_to` is the number of the last attestation that was stored before it.
+"""
 
 revoked_keys = Table(
     "revoked_keys",

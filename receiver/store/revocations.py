@@ -29,7 +29,8 @@ _BACK = and_(taken_back.c.workspace_id == revocations.c.workspace_id, taken_back
 class RevocationRow:
     """A revocation; `taken_back` is the register number of the statement that took it back.
 
-    `status_before` is that of a collector; `since` None is always.
+    `status_before` is that of a collector; `since` None is always; `received_to` is the number of the last attestation
+    that was stored before it.
     """
 
     number: int
@@ -40,6 +41,7 @@ class RevocationRow:
     revoked_at: datetime
     status_before: CollectorStatus | None = None
     taken_back: int | None = None
+    received_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ def add(tx: Tx, workspace_id: str, row: RevocationRow, keys: Sequence[EndedKey],
             since=None if row.since is None else micros(row.since),
             revoked_at=micros(row.revoked_at),
             status_before=None if row.status_before is None else row.status_before.value,
+            received_to=row.received_to,
         )
     )
     if keys:
@@ -170,6 +173,22 @@ def state_until_revoked(tx: Tx, workspace_id: str, collector_id: str, key_id: st
     return None if found is None else KeyState(found)
 
 
+def status_until_revoked(tx: Tx, workspace_id: str, collector_id: str) -> CollectorStatus | None:
+    """Say what a collector was before it was revoked; None where that is not known."""
+    found = tx.execute(
+        select(revocations.c.status_before)
+        .where(
+            revocations.c.workspace_id == workspace_id,
+            revocations.c.what == What.COLLECTOR.value,
+            revocations.c.subject == collector_id,
+            revocations.c.status_before != CollectorStatus.REVOKED.value,
+        )
+        .order_by(revocations.c.number.desc())
+        .limit(1)
+    ).scalar_one_or_none()
+    return None if found is None else CollectorStatus(found)
+
+
 def ends(tx: Tx, workspace_id: str, collector_ids: Collection[str], token_ids: Collection[str]) -> Ends:
     """Give the standing revocations of these collectors' keys and of these tokens."""
     if tx.execute(select(revocations.c.number).where(revocations.c.workspace_id == workspace_id).limit(1)).first():
@@ -188,7 +207,7 @@ def _ends(tx: Tx, workspace_id: str, collector_ids: Collection[str] | None, toke
     numbers: set[int] = set()
     its = and_(revocations.c.workspace_id == revoked_keys.c.workspace_id, revocations.c.number == revoked_keys.c.number)
     asked = (
-        select(revoked_keys, revocations.c.since, taken_back.c.number.label("back"))
+        select(revoked_keys, revocations.c.since, revocations.c.received_to, taken_back.c.number.label("back"))
         .select_from(revoked_keys.join(revocations, its).outerjoin(taken_back, _BACK))
         .where(revoked_keys.c.workspace_id == workspace_id)
     )
@@ -199,7 +218,7 @@ def _ends(tx: Tx, workspace_id: str, collector_ids: Collection[str] | None, toke
         if row.state_before in {KeyState.ACTIVE, KeyState.RETIRED}:
             once_good.add(key)
         if row.back is None:
-            keys[key] = (*keys.get(key, ()), End(row.number, moment_or_none(row.since)))
+            keys[key] = (*keys.get(key, ()), End(row.number, moment_or_none(row.since), row.received_to))
             numbers.add(row.number)
     return Ends(
         keys,
@@ -219,6 +238,11 @@ def _token_ends(tx: Tx, workspace_id: str, token_ids: Collection[str] | None) ->
     return found
 
 
+def reach_of(tx: Tx, workspace_id: str, number: int) -> dict[bytes, int]:
+    """Give how far each stream (16 bytes) had come before the time of a revocation; one that had not is left out."""
+    return {stream_id: sequence for (_, stream_id), sequence in _reach(tx, workspace_id, (number,)).items()}
+
+
 def _reach(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[tuple[int, bytes], int]:
     if not numbers:
         return {}
@@ -228,23 +252,6 @@ def _reach(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[tuple[in
         )
     )
     return {(row.number, row.stream_id): row.reach for row in found}
-
-
-def take_back(tx: Tx, workspace_id: str, revocation: int, number: int, now: datetime) -> None:
-    """Note that a revocation no longer stands, by a statement's register number; a second one is refused."""
-    tx.execute(
-        insert(taken_back).values(
-            workspace_id=workspace_id, revocation=revocation, number=number, taken_back_at=micros(now)
-        )
-    )
-
-
-def release(tx: Tx, workspace_id: str, ids: Collection[bytes], number: int, now: datetime) -> None:
-    """Note that these attestations (ids of 32 bytes) count after all, by a statement's register number."""
-    at = micros(now)
-    rows = [{"workspace_id": workspace_id, "id": one, "number": number, "released_at": at} for one in ids]
-    if rows:
-        tx.execute(insert(releases), rows)
 
 
 def released(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> dict[bytes, int]:
@@ -257,28 +264,10 @@ def released(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> dict[bytes, i
     return {row.id: row.number for row in found}
 
 
-def newest_release(tx: Tx, workspace_id: str) -> int:
-    """Give the register number of the newest release of a workspace; 0 where there is none."""
-    found = tx.execute(select(func.max(releases.c.number)).where(releases.c.workspace_id == workspace_id)).scalar_one()
-    return int(found or 0)
-
-
 def newest_moment(tx: Tx, workspace_id: str) -> datetime | None:
     """Say when something of a workspace was revoked last."""
     asked = select(func.max(revocations.c.revoked_at)).where(revocations.c.workspace_id == workspace_id)
     return moment_or_none(tx.execute(asked).scalar_one())
-
-
-def every_release(tx: Tx, workspace_id: str) -> list[tuple[bytes, int, datetime]]:
-    """Give all releases: id, register number of the statement, and when."""
-    found = tx.execute(select(releases).where(releases.c.workspace_id == workspace_id))
-    return [(row.id, row.number, moment(row.released_at)) for row in found]
-
-
-def every_taking_back(tx: Tx, workspace_id: str) -> list[tuple[int, int, datetime]]:
-    """Give of all revocations that were taken back their number, that of the statement, and when."""
-    found = tx.execute(select(taken_back).where(taken_back.c.workspace_id == workspace_id))
-    return [(row.revocation, row.number, moment(row.taken_back_at)) for row in found]
 
 
 def _rows(workspace_id: str) -> Select[Any]:
@@ -299,4 +288,5 @@ def _read(row: Row[Any]) -> RevocationRow:
         moment(row.revoked_at),
         None if row.status_before is None else CollectorStatus(row.status_before),
         row.back,
+        row.received_to,
     )

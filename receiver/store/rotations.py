@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, func, insert, select
 
 from receiver.core.placing import Status
 from receiver.store.columns import micros, moment
@@ -68,6 +68,21 @@ def known_ids(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> frozenset[by
     """Say which of these ids are stored."""
     asked = select(rotations.c.id).where(rotations.c.workspace_id == workspace_id, rotations.c.id.in_(list(ids)))
     return frozenset(tx.execute(asked).scalars())
+
+
+def count_idle(tx: Tx, workspace_id: str, collector_id: str) -> int:
+    """Count the rotations of a collector that do not count, each of which introduced a key that is not good."""
+    asked = (
+        select(func.count())
+        .select_from(rotations)
+        .where(
+            rotations.c.workspace_id == workspace_id,
+            rotations.c.collector_id == collector_id,
+            rotations.c.status == Status.HELD.value,
+        )
+    )
+    found: int = tx.execute(asked).scalar_one()
+    return found
 
 
 def find(tx: Tx, workspace_id: str, rotation_id: bytes) -> RotationRow | None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy import text as literal
 
 from receiver.store import identity_tables, metadata, record_tables, revocation_tables, stream_tables  # noqa: F401 - they add their tables
-from receiver.store.columns import Words, blob, number, of_workspace, text
+from receiver.store.columns import Number, Words, blob, number, of_workspace, text
 
 METADATA = metadata.METADATA
 
@@ -100,9 +100,20 @@ streams = Table(
     number("head"),
     number("forked_from", null=True),
     number("opened_at"),
+    # The last number of the register when it was found where it parts: a release above it knew of that.
+    number("forked_after", null=True),
     PrimaryKeyConstraint("workspace_id", "stream_id"),
     of_workspace(),
     Index("streams_of_collector", "workspace_id", "collector_id"),
+    # Only over those that part, of which there are few: asked for with everything that is read.
+    Index(
+        "streams_forked",
+        "workspace_id",
+        "collector_id",
+        "forked_from",
+        sqlite_where=literal("forked_from IS NOT NULL"),
+        postgresql_where=literal("forked_from IS NOT NULL"),
+    ),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
@@ -116,6 +127,10 @@ places = Table(
     blob("id"),
     blob("previous", null=True),
     number("stored"),
+    # Of what was refused: when the first receipt covered it. Of everything else that is when it was received.
+    number("first_covered", null=True),
+    # Whether it came when its key was retired already.
+    Column("late", Number, nullable=False, server_default="0"),
     PrimaryKeyConstraint("workspace_id", "stream_id", "sequence"),
     of_workspace(),
     # Only over what was refused: what is stored costs it nothing.

@@ -1,7 +1,7 @@
-"""How what is stored stands now: the columns of its row, and what was revoked, released and taken back since.
+"""How what is stored stands now: the columns of its row, and what became known, was revoked and released since.
 
-A page costs the same however much is stored: where nothing is revoked, one look; else what belongs to the keys and
-tokens of its own rows, and the chain above those alone that came late.
+A page costs the same however much is stored: one look over its rows, and a closer one at those that may not stand as
+they were received (`receiver.store.suspects`).
 """
 
 from __future__ import annotations
@@ -10,25 +10,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, or_, true
 
 from receiver.core.admit import KeyState, KnownKey
-from receiver.core.holding import End, Link, Standing, received, standing
+from receiver.core.holding import Case, End, Standing, hold, in_vain, standing
 from receiver.core.placing import Status
-from receiver.store import attestations, collectors, revocations, streams
+from receiver.store import attestations, revocations, suspects
 from receiver.store.attestations import AttestationRow, Filters, FromCollector
-from receiver.store.columns import micros, moment_or_none
+from receiver.store.chains import Chains, reach_before
+from receiver.store.columns import micros
 from receiver.store.engine import Tx
-from receiver.store.identity_tables import rotations
-from receiver.store.revocations import CollectorsKey, Ends
+from receiver.store.revocations import Ends
 from receiver.store.schema import attestations as attestation_table
-from receiver.store.schema import places
-from receiver.store.schema import streams as stream_table
+from receiver.store.suspects import Facts
 from shared import dsse, statement
-from shared.errors import Code
 from shared.keys import PublicKey
 
-_RUN = 256
+__all__ = ["Chains", "Stood", "of_numbers", "of_rows", "page", "reach_before"]
+
 _PORTION = 500
 
 
@@ -44,13 +43,14 @@ def page(tx: Tx, workspace_id: str, filters: Filters, limit: int, before: int | 
     """Give attestations, newest first, below a number; `filters.status` is compared with how they stand now."""
     found: list[Stood] = []
     wanted, candidates, portion = filters.status, None, limit
+    chains = Chains(tx, workspace_id)
     if wanted not in {None, Status.ACCEPTED, Status.HELD}:
         return found
     if wanted is Status.HELD:
         candidates = _candidates(revocations.everything_ended(tx, workspace_id))
     while len(found) < limit:
         rows = attestations.page(tx, workspace_id, replace(filters, status=None), portion, before, candidates)
-        stood = of_rows(tx, workspace_id, rows)
+        stood = of_rows(tx, workspace_id, rows, chains=chains)
         found += [Stood(row, stood[row.n]) for row in rows if wanted in {None, stood[row.n].status}]
         if len(rows) < portion:
             break
@@ -59,174 +59,116 @@ def page(tx: Tx, workspace_id: str, filters: Filters, limit: int, before: int | 
 
 
 def _candidates(ended: Ends) -> ColumnElement[bool]:
-    """Narrow down what may be held: it is held in its row, or belongs to what was ended."""
+    """Narrow down what may be held: it belongs to what was ended, or something else is known of it."""
     table = attestation_table
     sinces = [end.since for ends in (*ended.keys.values(), *ended.tokens.values()) for end in ends]
     earliest = None if None in sinces else min((one for one in sinces if one is not None), default=None)
     late = true() if earliest is None else table.c.received_at >= micros(earliest)
     of_ended = or_(table.c.collector_id.in_(sorted(ended.collectors)), table.c.token_id.in_(sorted(ended.tokens)))
-    return or_(table.c.status == Status.HELD.value, and_(late, of_ended))
+    return or_(and_(late, of_ended), suspects.apart(suspects.signing_key()))
+
+
+def of_numbers(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, Standing]:
+    """Say of the attestations with these numbers how they stand; those that are not here are left out."""
+    found: dict[int, Standing] = {}
+    listed, chains = list(numbers), Chains(tx, workspace_id)
+    for at in range(0, len(listed), _PORTION):
+        rows = attestations.numbered(tx, workspace_id, listed[at : at + _PORTION])
+        found |= of_rows(tx, workspace_id, rows, chains=chains)
+    return found
 
 
 def of_rows(
-    tx: Tx, workspace_id: str, rows: Sequence[AttestationRow], ended: Ends | None = None
+    tx: Tx,
+    workspace_id: str,
+    rows: Sequence[AttestationRow],
+    ended: Ends | None = None,
+    chains: Chains | None = None,
 ) -> dict[int, Standing]:
-    """Say of each of these rows, by its number, how it stands; with `ended`, as if these revocations stood alone."""
-    signed = {row.n: row.origin for row in rows if isinstance(row.origin, FromCollector)}
-    if ended is None:
-        tokens = {row.origin.token_id for row in rows if not isinstance(row.origin, FromCollector)}
-        ended = revocations.ends(tx, workspace_id, {one.collector_id for one in signed.values()}, tokens)
-    asked = [row for row in rows if row.status is Status.HELD or _touched(row, ended)]
+    """Say of each of these rows, by its number, how it stands; with `ended`, as if these revocations stood alone.
+
+    Whoever asks for one portion after the other gives `chains`, so that none is walked again for each of them.
+    """
     stood = {row.n: Standing(row.status, row.code) for row in rows}
+    known = suspects.facts(tx, workspace_id, list(stood), of_all=ended is not None)
+    asked = [row for row in rows if row.n in known]
     if asked:
-        stood |= _Look(tx, workspace_id, asked, ended).stand()
+        stood |= _Look(tx, workspace_id, asked, known, ended, chains or Chains(tx, workspace_id)).stand()
     return stood
 
 
-def _touched(row: AttestationRow, ended: Ends) -> bool:
-    origin = row.origin
-    if isinstance(origin, FromCollector):
-        return origin.collector_id in ended.collectors
-    return origin.token_id in ended.tokens
-
-
 class _Look:
-    """A closer look at rows that are held, or whose key or token was revoked."""
+    """A closer look at rows that may not stand as they were received."""
 
-    def __init__(self, tx: Tx, workspace_id: str, rows: Sequence[AttestationRow], ended: Ends) -> None:
+    def __init__(
+        self,
+        tx: Tx,
+        workspace_id: str,
+        rows: Sequence[AttestationRow],
+        facts: Mapping[int, Facts],
+        ended: Ends | None,
+        chains: Chains,
+    ) -> None:
         self._tx = tx
         self._workspace_id = workspace_id
         self._rows = rows
-        self._ended = ended
-        self._key_ids = attestations.key_ids_of(tx, workspace_id, [row.n for row in rows])
+        self._facts = facts
+        self._chains = chains
+        collector_ids = {row.origin.collector_id for row in rows if isinstance(row.origin, FromCollector)}
+        tokens = {row.origin.token_id for row in rows if not isinstance(row.origin, FromCollector)}
+        self._ended = revocations.ends(tx, workspace_id, collector_ids, tokens) if ended is None else ended
         self._released = revocations.released(tx, workspace_id, [row.id for row in rows])
-        self._shown: dict[bytes, datetime] = {}
-        self._keys = self._known_keys()
+        turned = suspects.turns(tx, workspace_id, collector_ids)
+        self._in_vain = {one: in_vain(turned.get(one, ())) for one in collector_ids}
 
     def stand(self) -> dict[int, Standing]:
         return {row.n: self._one(row) for row in self._rows}
 
     def _one(self, row: AttestationRow) -> Standing:
+        origin, released = row.origin, self._released.get(row.id)
+        if not isinstance(origin, FromCollector):
+            return standing(row.code, row.received_at, self._ended.tokens.get(origin.token_id, ()), released)
+        facts = self._facts[row.n]
+        key, known_after = self._good_key(origin, facts)
+        case = Case(row.code, (origin.stream_id, origin.sequence), facts.has_place, key, facts.forked_from)
+        why = hold(case, lambda: key is None or self._is_understood(row.n, key.public))
+        if facts.forked_from is not None and facts.forked_from <= origin.sequence:
+            # Whatever it is held for: who released it before that was found did not know of it.
+            known_after = max(known_after, facts.forked_after)
+        own = self._own_time(row)
+        ends = [end for end in self._ends_of(row) if not self._is_shown_before(origin, facts, own, end)]
+        return standing(why, own, ends, released, known_after)
+
+    def _good_key(self, origin: FromCollector, facts: Facts) -> tuple[KnownKey | None, int]:
+        """Give the key of a row, None where it never was good; and the last register number when that was found."""
+        key = facts.key
+        # A key that nobody has confirmed never was good, whatever was done and undone to its collector.
+        if key is None or key.state is KeyState.PENDING:
+            return None, 0
+        if key.state is KeyState.REVOKED and (origin.collector_id, facts.key_id) not in self._ended.once_good:
+            return None, 0
+        vain = self._in_vain[origin.collector_id]
+        return (None, vain[facts.key_id]) if facts.key_id in vain else (key, 0)
+
+    def _is_understood(self, n: int, key: PublicKey) -> bool:
+        envelope = attestations.parts_of_numbers(self._tx, self._workspace_id, [n])[n].envelope()
+        return not statement.read(dsse.verify(envelope, key)).not_understood
+
+    def _ends_of(self, row: AttestationRow) -> Collection[End]:
         origin = row.origin
         if not isinstance(origin, FromCollector):
-            ends = self._ended.tokens.get(origin.token_id, ())
-            return standing(row.code, row.received_at, ends, self._released.get(row.id))
-        key = (origin.collector_id, self._key_ids[row.n])
-        ends = self._ended.keys.get(key, ())
-        hold = self._apart(row, origin, key) if row.code is Code.KEY_REVOKED else row.code
-        return standing(hold, self._received(row, origin, ends), ends, self._released.get(row.id))
+            return self._ended.tokens.get(origin.token_id, ())
+        found = self._ended.keys.get((origin.collector_id, self._facts[row.n].key_id), ())
+        return [end.towards(row.n, row.received_at) for end in found]
 
-    def _apart(self, row: AttestationRow, origin: FromCollector, named: CollectorsKey) -> Code | None:
-        """Say why something is held that came under a revoked key, if that revocation did not hold it."""
-        key = self._keys.get(named)
-        # A key that nobody has confirmed never was good, whatever was done and undone to its collector.
-        never = key is None or key.state is KeyState.PENDING
-        if key is None or never or (key.state is KeyState.REVOKED and named not in self._ended.once_good):
-            return Code.KEY_REVOKED
-        until = KeyState.ACTIVE if key.retired_from is None else KeyState.RETIRED
-        parted = streams.states(self._tx, self._workspace_id, [origin.stream_id])[origin.stream_id].forked_from
-        return (
-            replace(key, state=until).hold(origin.stream_id, origin.sequence)
-            or self._not_understood(row.n, key.public)
-            or (Code.FORKED if parted is not None and origin.sequence >= parted else None)
-        )
+    def _own_time(self, row: AttestationRow) -> datetime:
+        """When the first receipt covered a row: it may have been refused before it was stored."""
+        covered = self._facts[row.n].first_covered
+        return row.received_at if covered is None else min(covered, row.received_at)
 
-    def _not_understood(self, n: int, key: PublicKey) -> Code | None:
-        envelope = attestations.parts_of_numbers(self._tx, self._workspace_id, [n])[n].envelope()
-        return Code.NOT_UNDERSTOOD if statement.read(dsse.verify(envelope, key)).not_understood else None
-
-    def _known_keys(self) -> Mapping[CollectorsKey, KnownKey]:
-        asked = {
-            row.origin.collector_id
-            for row in self._rows
-            if isinstance(row.origin, FromCollector) and row.code is Code.KEY_REVOKED
-        }
-        return {
-            (collector_id, one.key.public.key_id): one.key
-            for collector_id in asked
-            for one in collectors.keys(self._tx, self._workspace_id, collector_id)
-        }
-
-    def _received(self, row: AttestationRow, origin: FromCollector, ends: Collection[End]) -> datetime:
-        """Give when a row is shown to have been received, as far as it matters to what would hold it."""
-        open_to_doubt = [
-            end.since
-            for end in ends
-            if end.since is not None
-            and row.received_at >= end.since
-            and origin.sequence <= self._ended.reach.get((end.number, origin.stream_id), -1)
-        ]
-        if not open_to_doubt:
-            return row.received_at
-        enough = min(open_to_doubt)
-        if self._shown.get(row.id, row.received_at) >= enough:
-            run = _run_above(self._tx, self._workspace_id, origin.stream_id, origin.sequence, enough)
-            self._shown |= received(run)
-        return min(self._shown.get(row.id, row.received_at), row.received_at)
-
-
-def _run_above(tx: Tx, workspace_id: str, stream_id: bytes, sequence: int, enough: datetime) -> list[Link]:
-    """Give the places of a stream from one up, to the first hole or to one that was received before a time."""
-    run: list[Link] = []
-    while True:
-        low = sequence + len(run)
-        found = tx.execute(
-            select(
-                places.c.sequence,
-                places.c.id,
-                places.c.previous,
-                func.coalesce(attestation_table.c.received_at, rotations.c.received_at).label("received_at"),
-            )
-            .select_from(
-                places.outerjoin(
-                    attestation_table,
-                    and_(
-                        attestation_table.c.workspace_id == places.c.workspace_id,
-                        attestation_table.c.id == places.c.id,
-                    ),
-                ).outerjoin(
-                    rotations,
-                    and_(rotations.c.workspace_id == places.c.workspace_id, rotations.c.id == places.c.id),
-                )
-            )
-            .where(
-                places.c.workspace_id == workspace_id,
-                places.c.stream_id == stream_id,
-                places.c.sequence.between(low, low + _RUN - 1),
-            )
-            .order_by(places.c.sequence)
-        )
-        portion = [Link(row.sequence, row.id, row.previous, moment_or_none(row.received_at)) for row in found]
-        run += portion
-        early = any(one.received_at is not None and one.received_at < enough for one in portion)
-        if early or len(portion) < _RUN:
-            return run
-
-
-def reach_before(tx: Tx, workspace_id: str, collector_id: str, since: datetime | None) -> dict[bytes, int]:
-    """Give how far each stream of a collector had come before a time; a stream that had not is left out."""
-    if since is None:
-        return {}
-    asked = (
-        select(places.c.stream_id, func.max(places.c.sequence).label("reach"))
-        .select_from(
-            stream_table.join(
-                places,
-                and_(
-                    places.c.workspace_id == stream_table.c.workspace_id,
-                    places.c.stream_id == stream_table.c.stream_id,
-                ),
-            )
-        )
-        .where(stream_table.c.workspace_id == workspace_id, stream_table.c.collector_id == collector_id)
-        .group_by(places.c.stream_id)
-    )
-    reached: dict[bytes, int] = {}
-    for table in (attestation_table, rotations):
-        came = and_(table.c.workspace_id == places.c.workspace_id, table.c.id == places.c.id)
-        early = asked.where(
-            select(table.c.id).where(came, table.c.received_at < micros(since)).correlate(places).exists()
-        )
-        for row in tx.execute(early):
-            reached[row.stream_id] = max(row.reach, reached.get(row.stream_id, -1))
-    return reached
+    def _is_shown_before(self, origin: FromCollector, facts: Facts, own: datetime, end: End) -> bool:
+        """Say whether a later entry that was received before the time of a revocation shows that this one was too."""
+        reach = self._ended.reach.get((end.number, origin.stream_id))
+        if end.since is None or own < end.since or reach is None or not facts.has_place:
+            return False
+        return self._chains.lead(origin.stream_id, origin.sequence, reach, end.since)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, insert, or_, select, update
+from sqlalchemy import Row, bindparam, insert, or_, select, update
 
 from receiver.core import completeness
+from receiver.core.asking import SUPERSEDED
 from receiver.core.completeness import Facts, Heard, Standing, State
 from receiver.core.hearing import listed_ranges, read_ranges
 from receiver.core.ranges import Range, Ranges, ranges
-from receiver.store import presence
+from receiver.store import disputes, heartbeats, presence
 from receiver.store import streams as stream_rows
 from receiver.store.collectors import CollectorStatus
 from receiver.store.columns import micros, moment
@@ -24,6 +25,16 @@ from shared.encoding import canonical, parse_json
 from shared.requests import Outcome, RequestKind
 
 _ENDED = frozenset({CollectorStatus.REVOKED.value, CollectorStatus.RETIRED.value})
+
+# Asked for with every change: built once, since building a query takes several times as long as running it.
+_FIRST_NOTE = insert(stream_notes)
+_NEXT_NOTE = (
+    update(stream_notes)
+    .where(
+        stream_notes.c.workspace_id == bindparam("its_workspace"), stream_notes.c.stream_id == bindparam("its_stream")
+    )
+    .values({name: bindparam(name) for name in ("standing", "forked_from", "lacking", "taken")})
+)
 
 _OBEYED = (Outcome.DONE.value, Outcome.PARTLY.value)
 
@@ -52,6 +63,17 @@ class StreamNow:
     noted: Noted | None
 
 
+@dataclass(frozen=True, slots=True)
+class ClosedGap:
+    """A gap that people said is lost, by the register number of their statement; both ends are inside."""
+
+    number: int
+    stream_id: bytes
+    first: int
+    last: int
+    closed_at: datetime
+
+
 def every(
     tx: Tx,
     workspace_id: str,
@@ -65,11 +87,11 @@ def every(
     newest: dict[str, int] = {}
     for row in rows:
         newest[row.collector_id] = max(row.opened_at, newest.get(row.collector_id, 0))
-    beats = stream_rows.heard(tx, workspace_id, collector_id)
-    heads = stream_rows.at_high_water(tx, workspace_id)
+    beats = heartbeats.heard(tx, workspace_id, collector_id)
+    heads = heartbeats.at_high_water(tx, workspace_id)
     refused = stream_rows.unstored(tx, workspace_id)
     closed, notes, there = _closed(tx, workspace_id), _notes(tx, workspace_id), presence.noted(tx, workspace_id)
-    intervals = _intervals(tx, workspace_id)
+    intervals, doubled = _intervals(tx, workspace_id), disputes.doubled(tx, workspace_id)
     found = []
     for row in rows:
         if stream_id is not None and row.stream_id != stream_id:
@@ -89,6 +111,7 @@ def every(
             ended=row.status in _ENDED,
             intermittent=bool(row.intermittent),
             lag=timedelta(seconds=row.lag_seconds),
+            two_holders=row.stream_id in doubled,
         )
         interval = intervals.get(row.collector_id, completeness.INTERVAL)
         state = completeness.state(facts, there, now, interval)
@@ -105,13 +128,18 @@ def note(tx: Tx, workspace_id: str, one: StreamNow, lacking: Ranges) -> None:
         "taken": canonical(listed_ranges(one.taken)).decode(),
     }
     if one.noted is None:
-        tx.execute(insert(stream_notes).values(workspace_id=workspace_id, stream_id=one.stream_id, **values))
+        tx.execute(_FIRST_NOTE, values | {"workspace_id": workspace_id, "stream_id": one.stream_id})
     else:
-        tx.execute(
-            update(stream_notes)
-            .where(stream_notes.c.workspace_id == workspace_id, stream_notes.c.stream_id == one.stream_id)
-            .values(values)
-        )
+        tx.execute(_NEXT_NOTE, values | {"its_workspace": workspace_id, "its_stream": one.stream_id})
+
+
+def forget_taken(tx: Tx, workspace_id: str, stream_id: bytes) -> None:
+    """Let the next look read all places of a stream above its mark: one that was taken is free again."""
+    tx.execute(
+        update(stream_notes)
+        .where(stream_notes.c.workspace_id == workspace_id, stream_notes.c.stream_id == stream_id)
+        .values(taken="[]")
+    )
 
 
 def close(tx: Tx, workspace_id: str, stream_id: bytes, part: Range, number: int, now: datetime) -> None:
@@ -127,6 +155,12 @@ def close(tx: Tx, workspace_id: str, stream_id: bytes, part: Range, number: int,
             closed_at=micros(now),
         )
     )
+
+
+def every_closed(tx: Tx, workspace_id: str) -> list[ClosedGap]:
+    """Give all closed gaps of a workspace."""
+    found = tx.execute(select(closed_gaps).where(closed_gaps.c.workspace_id == workspace_id))
+    return [ClosedGap(row.number, row.stream_id, row.first, row.last, moment(row.closed_at)) for row in found]
 
 
 def _rows(tx: Tx, workspace_id: str, collector_id: str | None) -> list[Row[Any]]:
@@ -149,7 +183,8 @@ def _rows(tx: Tx, workspace_id: str, collector_id: str | None) -> list[Row[Any]]
 def _intervals(tx: Tx, workspace_id: str) -> dict[str, timedelta]:
     """Give how often heartbeats are due of collectors that were asked for another interval.
 
-    One that was asked may have obeyed before it says so, so the longest that it may keep to counts.
+    One that was asked may have obeyed before it says so, also where something newer was asked meanwhile; so of what was
+    asked since its last answer the longest counts that it may keep to.
     """
     asked = (
         select(collector_requests.c.collector_id, collector_requests.c.seconds, collector_requests.c.outcome)
@@ -157,17 +192,18 @@ def _intervals(tx: Tx, workspace_id: str) -> dict[str, timedelta]:
             collector_requests.c.workspace_id == workspace_id,
             collector_requests.c.kind == RequestKind.HEARTBEAT.value,
             collector_requests.c.seconds.is_not(None),
-            or_(collector_requests.c.outcome.is_(None), collector_requests.c.outcome.in_(_OBEYED)),
+            or_(collector_requests.c.outcome.is_(None), collector_requests.c.outcome.in_((*_OBEYED, SUPERSEDED))),
         )
         .order_by(collector_requests.c.number)
     )
     kept: dict[str, int] = {}
     may_be: dict[str, int] = {}
     for row in tx.execute(asked):
-        if row.outcome is None:
-            may_be[row.collector_id] = max(row.seconds, may_be.get(row.collector_id, 0))
-        else:
+        if row.outcome in _OBEYED:
             kept[row.collector_id] = row.seconds
+            may_be.pop(row.collector_id, None)
+        else:
+            may_be[row.collector_id] = max(row.seconds, may_be.get(row.collector_id, 0))
     return {
         one: max(completeness.INTERVAL, timedelta(seconds=max(kept.get(one, 0), may_be.get(one, 0))))
         for one in {*kept, *may_be}
@@ -178,7 +214,7 @@ def _taken(tx: Tx, workspace_id: str, row: Row[Any], noted: Noted | None) -> Ran
     known: Ranges = () if row.mark < 0 else ((0, row.mark),)
     if row.head <= row.mark:
         return known
-    # What was taken stays taken: only what was open is looked at again.
+    # What was taken stays taken, or the note forgets it: only what was open is looked at again.
     known = ranges([*known, *(() if noted is None else noted.taken)])
     return stream_rows.taken_beside(tx, workspace_id, row.stream_id, known)
 

@@ -76,6 +76,24 @@ closed_gaps = Table(
 )
 """What people said is lost; `number` is the place of their statement in the register."""
 
+disputes = Table(
+    "disputes",
+    METADATA,
+    text("workspace_id"),
+    blob("stream_id"),
+    text("kind"),
+    blob("id"),
+    number("sequence"),
+    blob("key_id"),
+    number("at"),
+    number("known_after", null=True),
+    PrimaryKeyConstraint("workspace_id", "stream_id", "kind", "id"),
+    of_workspace(),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+"""What speaks against streams (`receiver.store.disputes`); `known_after` is the register's last number then."""
+
 missing_evidence = Table(
     "missing_evidence",
     METADATA,

@@ -1,36 +1,49 @@
-"""Streams, the places in them, and the latest heartbeat of each."""
+"""Streams, and the places in them."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, bindparam, func, insert, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, delete, func, insert, literal_column, or_, select, update
 
-from receiver.core.completeness import Heard
-from receiver.core.hearing import read_ended, read_steps, write_ended, write_steps
 from receiver.core.placing import Place, Spot, StreamState
 from receiver.core.ranges import Ranges, of_numbers, ranges, without
+from receiver.core.trail import Act
+from receiver.store import audit, register
 from receiver.store.bulk import insert_rows
-from receiver.store.columns import micros, moment, moment_or_none
+from receiver.store.columns import micros
 from receiver.store.engine import IN_PORTIONS, Tx
-from receiver.store.parts import Parts
 from receiver.store.schema import heartbeats, places, streams
+from shared.encoding import JsonObject
 from shared.stream import contiguous
 
+PARTED = "stream.parted"
+"""How the audit trail names that two branches of a stream were found, in the transaction that found them."""
+
 _RUN = 256
-_ENVELOPE = frozenset({"payload", "signature", "key_id"})
 _MAX_HOLES = 100
+_FEW_RUNS = 8
+"""So many queries that are built already cost less than one that is built for the occasion."""
+_MAX_RUNS = 300
+"""SQLite takes no expression that is deeper than 1,000."""
 
 # Asked for with every batch: built once, since building a query takes several times as long as running it.
 _STATES = select(streams).where(
     streams.c.workspace_id == bindparam("its_workspace"),
     streams.c.stream_id.in_(bindparam("its_streams", expanding=True)),
 )
-_HEARTBEAT = select(heartbeats).where(
-    heartbeats.c.workspace_id == bindparam("its_workspace"), heartbeats.c.stream_id == bindparam("its_stream")
+_MOVE = (
+    update(streams)
+    .where(streams.c.workspace_id == bindparam("its_workspace"), streams.c.stream_id == bindparam("its_stream"))
+    .values(mark=bindparam("mark"), head=bindparam("head"))
+)
+_PLACES = select(places.c.stream_id, places.c.sequence, places.c.id, places.c.previous, places.c.stored, places.c.late)
+_RUN_OF_PLACES = _PLACES.where(
+    places.c.workspace_id == bindparam("its_workspace"),
+    places.c.stream_id == bindparam("its_stream"),
+    places.c.sequence.between(bindparam("low"), bindparam("high")),
 )
 _ABOVE = (
     select(places.c.sequence)
@@ -42,33 +55,6 @@ _ABOVE = (
     .order_by(places.c.sequence)
     .limit(_RUN)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class HeartbeatRow:
-    """The latest heartbeat of a stream, what it says, and the receipt that answered it (32 bytes)."""
-
-    stream_id: bytes
-    collector_id: str
-    heard: Heard
-    receipt_id: bytes
-    id: bytes
-    parts: Parts
-
-    @property
-    def beat(self) -> int:
-        """Its count."""
-        return self.heard.beat
-
-    @property
-    def received_at(self) -> datetime:
-        """When it came."""
-        return self.heard.received_at
-
-    @property
-    def closed(self) -> bool:
-        """Whether it says that nothing follows."""
-        return self.heard.closed
 
 
 def states(tx: Tx, workspace_id: str, stream_ids: Collection[bytes]) -> dict[bytes, StreamState]:
@@ -89,6 +75,21 @@ def of_collector(tx: Tx, workspace_id: str, collector_id: str) -> dict[bytes, St
     return {row.stream_id: _state(row) for row in found}
 
 
+def count_open(tx: Tx, workspace_id: str, collector_id: str) -> int:
+    """Count the streams of a collector that never said farewell."""
+    its = and_(heartbeats.c.workspace_id == streams.c.workspace_id, heartbeats.c.stream_id == streams.c.stream_id)
+    found: int = tx.execute(
+        select(func.count())
+        .select_from(streams.outerjoin(heartbeats, its))
+        .where(
+            streams.c.workspace_id == workspace_id,
+            streams.c.collector_id == collector_id,
+            func.coalesce(heartbeats.c.closed, 0) == 0,
+        )
+    ).scalar_one()
+    return found
+
+
 def all_states(tx: Tx, workspace_id: str) -> dict[bytes, StreamState]:
     """Give all streams of a workspace."""
     found = tx.execute(select(streams).where(streams.c.workspace_id == workspace_id))
@@ -101,7 +102,21 @@ def save(
     """Write streams as they are now; those that `before` lacks are opened."""
     for stream_id, state in after.items():
         values = {"mark": state.mark, "head": state.head, "forked_from": state.forked_from}
-        if stream_id in before:
+        known = before.get(stream_id)
+        if known is not None and known.forked_from == state.forked_from:
+            its = {"its_workspace": workspace_id, "its_stream": stream_id}
+            tx.execute(_MOVE, {**its, "mark": state.mark, "head": state.head})
+            continue
+        if state.forked_from is not None:
+            values["forked_after"] = register.next_place(tx, workspace_id).number - 1
+            found: JsonObject = {
+                "collector": state.collector_id,
+                "stream": stream_id.hex(),
+                "first": state.forked_from,
+                "register": values["forked_after"],
+            }
+            audit.add(tx, workspace_id, Act(now, state.collector_id, PARTED, found))
+        if known is not None:
             tx.execute(
                 update(streams)
                 .where(streams.c.workspace_id == workspace_id, streams.c.stream_id == stream_id)
@@ -120,28 +135,37 @@ def save(
 
 
 def known_places(tx: Tx, workspace_id: str, spots: Iterable[Spot]) -> dict[Spot, Place]:
-    """Give what stands at some places; one query, since the places of a stream mostly follow each other."""
-    ranges = [
-        (places.c.stream_id == stream_id) & places.c.sequence.between(low, high)
-        for stream_id, low, high in _runs(spots)
-    ]
-    if not ranges:
-        return {}
-    found = tx.execute(
-        select(places.c.stream_id, places.c.sequence, places.c.id, places.c.previous, places.c.stored).where(
-            places.c.workspace_id == workspace_id, or_(*ranges)
-        )
-    )
-    return {
-        (stream_id, sequence): Place(id_, previous, bool(stored))
-        for stream_id, sequence, id_, previous, stored in found
-    }
+    """Give what stands at some places; a query for each run of them: those of a stream mostly follow each other."""
+    known: dict[Spot, Place] = {}
+    runs = _runs(spots)
+    if len(runs) <= _FEW_RUNS:
+        for stream_id, low, high in runs:
+            its = {"its_workspace": workspace_id, "its_stream": stream_id, "low": low, "high": high}
+            known |= _places(tx.execute(_RUN_OF_PLACES, its))
+        return known
+    for at in range(0, len(runs), _MAX_RUNS):
+        within = [
+            (places.c.stream_id == stream_id) & places.c.sequence.between(low, high)
+            for stream_id, low, high in runs[at : at + _MAX_RUNS]
+        ]
+        known |= _places(tx.execute(_PLACES.where(places.c.workspace_id == workspace_id, or_(*within))))
+    return known
 
 
-def add_places(tx: Tx, workspace_id: str, new: Mapping[Spot, Place]) -> None:
-    """Take places; one that is taken already is refused by the database."""
+def add_places(tx: Tx, workspace_id: str, new: Mapping[Spot, Place], now: datetime | None = None) -> None:
+    """Take places; one that is taken already is refused by the database. What is refused is first covered `now`."""
+    covered = None if now is None else micros(now)
     rows = [
-        (workspace_id, stream_id, sequence, place.id, place.previous, int(place.stored))
+        (
+            workspace_id,
+            stream_id,
+            sequence,
+            place.id,
+            place.previous,
+            int(place.stored),
+            None if place.stored else covered,
+            int(place.late),
+        )
         for (stream_id, sequence), place in new.items()
     ]
     insert_rows(tx, places, rows)
@@ -160,6 +184,16 @@ def mark_stored(tx: Tx, workspace_id: str, spots: Collection[Spot]) -> None:
             .values(stored=1),
             [{"its_stream": stream_id, "its_sequence": sequence} for stream_id, sequence in spots],
         )
+
+
+def drop_place(tx: Tx, workspace_id: str, spot: Spot) -> None:
+    """Let a place be free again."""
+    stream_id, sequence = spot
+    tx.execute(
+        delete(places).where(
+            places.c.workspace_id == workspace_id, places.c.stream_id == stream_id, places.c.sequence == sequence
+        )
+    )
 
 
 def mark_from(tx: Tx, workspace_id: str, stream_id: bytes, mark: int) -> int:
@@ -235,81 +269,6 @@ def unstored(tx: Tx, workspace_id: str) -> dict[bytes, Ranges]:
     return {stream_id: of_numbers(one) for stream_id, one in numbers.items()}
 
 
-def heartbeat(tx: Tx, workspace_id: str, stream_id: bytes) -> HeartbeatRow | None:
-    """Give the latest heartbeat of a stream."""
-    row = tx.execute(_HEARTBEAT, {"its_workspace": workspace_id, "its_stream": stream_id}).one_or_none()
-    return None if row is None else _heartbeat(row)
-
-
-def heard(tx: Tx, workspace_id: str, collector_id: str | None = None) -> dict[bytes, Heard]:
-    """Give what the latest heartbeats say, without the heartbeats: of a workspace's streams, or of one collector's."""
-    asked = select(*(column for column in heartbeats.c if column.name not in _ENVELOPE)).where(
-        heartbeats.c.workspace_id == workspace_id
-    )
-    if collector_id is not None:
-        asked = asked.where(heartbeats.c.collector_id == collector_id)
-    return {row.stream_id: _heard(row) for row in tx.execute(asked)}
-
-
-def at_high_water(tx: Tx, workspace_id: str) -> dict[bytes, bytes]:
-    """Give the ids that stand at the places which the latest heartbeats name as the highest."""
-    found = tx.execute(
-        select(places.c.stream_id, places.c.id)
-        .join_from(
-            heartbeats,
-            places,
-            (places.c.workspace_id == heartbeats.c.workspace_id)
-            & (places.c.stream_id == heartbeats.c.stream_id)
-            & (places.c.sequence == heartbeats.c.high_water),
-        )
-        .where(heartbeats.c.workspace_id == workspace_id)
-    )
-    return {row.stream_id: row.id for row in found}
-
-
-def all_heartbeats(tx: Tx, workspace_id: str, collector_id: str | None = None) -> list[HeartbeatRow]:
-    """Give the latest heartbeat of every stream of a workspace, or of one collector."""
-    asked = select(heartbeats).where(heartbeats.c.workspace_id == workspace_id)
-    if collector_id is not None:
-        asked = asked.where(heartbeats.c.collector_id == collector_id)
-    return [_heartbeat(row) for row in tx.execute(asked)]
-
-
-def save_heartbeat(tx: Tx, workspace_id: str, row: HeartbeatRow, *, first: bool) -> None:
-    """Keep a heartbeat in place of the one before."""
-    values = {
-        "beat": row.beat,
-        "received_at": micros(row.received_at),
-        "receipt_id": row.receipt_id,
-        "closed": int(row.closed),
-        "id": row.id,
-        "key_id": row.parts.key_id,
-        "payload": row.parts.payload,
-        "signature": row.parts.signature,
-        "issued_at": None if row.heard.issued_at is None else micros(row.heard.issued_at),
-        "high_water": row.heard.high_water,
-        "head": row.heard.head,
-        "waiting": row.heard.waiting,
-        "steps": write_steps(row.heard.steps),
-        "ended": write_ended(row.heard.refused, row.heard.dropped),
-    }
-    if first:
-        tx.execute(
-            insert(heartbeats).values(
-                workspace_id=workspace_id,
-                stream_id=row.stream_id,
-                collector_id=row.collector_id,
-                **values,
-            )
-        )
-    else:
-        tx.execute(
-            update(heartbeats)
-            .where(heartbeats.c.workspace_id == workspace_id, heartbeats.c.stream_id == row.stream_id)
-            .values(values)
-        )
-
-
 def _runs(spots: Iterable[Spot]) -> list[tuple[bytes, int, int]]:
     """Join neighbouring places into (stream, low, high)."""
     runs: list[tuple[bytes, int, int]] = []
@@ -321,37 +280,17 @@ def _runs(spots: Iterable[Spot]) -> list[tuple[bytes, int, int]]:
     return runs
 
 
+def _places(rows: Iterable[Sequence[Any]]) -> dict[Spot, Place]:
+    return {
+        (stream_id, sequence): Place(id_, previous, bool(stored), bool(late))
+        for stream_id, sequence, id_, previous, stored, late in rows
+    }
+
+
 def _state(row: Row[Any]) -> StreamState:
     return StreamState(row.collector_id, row.mark, row.head, row.forked_from)
-
-
-def _heard(row: Row[Any]) -> Heard:
-    refused, dropped = read_ended(row.ended)
-    return Heard(
-        received_at=moment(row.received_at),
-        issued_at=moment_or_none(row.issued_at),
-        high_water=row.high_water,
-        head=row.head,
-        waiting=row.waiting,
-        refused=refused,
-        dropped=dropped,
-        closed=bool(row.closed),
-        steps=read_steps(row.steps),
-        beat=row.beat,
-    )
 
 
 def _holes(known: Ranges) -> Ranges:
     """The holes below the highest number that is known to be taken."""
     return without(((0, known[-1][1]),), known) if known else ()
-
-
-def _heartbeat(row: Row[Any]) -> HeartbeatRow:
-    return HeartbeatRow(
-        row.stream_id,
-        row.collector_id,
-        _heard(row),
-        row.receipt_id,
-        row.id,
-        Parts(row.key_id, row.payload, row.signature),
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
@@ -20,7 +21,14 @@ from shared.predicates import Limits
 # Asked for with every request: built once, since building a query takes several times as long as running it.
 _ITS = tokens.c.token_id == bindparam("its_token")
 _FIND = select(tokens).where(_ITS)
-_STANDING = select(*(column for column in tokens.c if column.name != "last_used_at")).where(_ITS)
+_ALL_BUT_USE = select(*(column for column in tokens.c if column.name != "last_used_at"))
+_STANDING = _ALL_BUT_USE.where(_ITS)
+_STANDINGS = _ALL_BUT_USE.where(tokens.c.token_id.in_(bindparam("its_tokens", expanding=True)))
+_USED = (
+    update(tokens)
+    .where(tokens.c.workspace_id == bindparam("its_workspace"), _ITS)
+    .values(last_used_at=bindparam("now"))
+)
 
 Standing: TypeAlias = tuple[Any, ...]
 """All that the database says of a token but its last use, to be held against what it says later."""
@@ -75,10 +83,27 @@ def find(tx: Tx, token_id: str) -> TokenRow | None:
     return None if row is None else _read(row)
 
 
+def find_by_digest(tx: Tx, workspace_id: str, kind: Kind, digest: bytes) -> TokenRow | None:
+    """Find the token of a workspace of which this SHA-256 (32 bytes) is known."""
+    row = tx.execute(
+        select(tokens).where(
+            tokens.c.workspace_id == workspace_id, tokens.c.kind == kind.value, tokens.c.digest == digest
+        )
+    ).one_or_none()
+    return None if row is None else _read(row)
+
+
 def standing(tx: Tx, token_id: str) -> Standing | None:
     """Say how a token stands; None where there is none."""
     row = tx.execute(_STANDING, {"its_token": token_id}).one_or_none()
     return None if row is None else tuple(row)
+
+
+def standings(tx: Tx, token_ids: Collection[str]) -> dict[str, Standing]:
+    """Say how some tokens stand, by their ids; those that there are not are left out."""
+    if not token_ids:
+        return {}
+    return {row.token_id: tuple(row) for row in tx.execute(_STANDINGS, {"its_tokens": list(token_ids)})}
 
 
 def get(tx: Tx, workspace_id: str, token_id: str) -> TokenRow:
@@ -124,13 +149,10 @@ def _read(row: Row[Any]) -> TokenRow:
     )
 
 
-def used(tx: Tx, workspace_id: str, token_id: str, now: datetime) -> None:
-    """Note that a token was used."""
-    tx.execute(
-        update(tokens)
-        .where(tokens.c.workspace_id == workspace_id, tokens.c.token_id == token_id)
-        .values(last_used_at=micros(now))
-    )
+def used(tx: Tx, workspace_id: str, token_ids: Collection[str], now: datetime) -> None:
+    """Note that some tokens are used."""
+    if token_ids:
+        tx.execute(_USED, [{"its_workspace": workspace_id, "its_token": one, "now": micros(now)} for one in token_ids])
 
 
 def forget_expired_access(tx: Tx, workspace_id: str, collector_id: str, now: datetime) -> None:

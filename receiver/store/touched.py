@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Join, Select, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Join, Select, and_, func, not_, or_, select, update
 
-from receiver.core.placing import Status
 from receiver.core.revocation import StreamSeen
-from receiver.store import attestations, streams
+from receiver.store import attestations, heartbeats, streams, suspects
 from receiver.store.attestations import AttestationRow
 from receiver.store.columns import micros
 from receiver.store.engine import Tx
@@ -46,10 +45,10 @@ class Origin:
 
 
 def count_before(tx: Tx, workspace_id: str, origin: Origin, since: datetime | None) -> int:
-    """Count what was accepted and received before a time; nothing was before always."""
+    """Count what was received before a time and counts where no other revocation stands; nothing was before always."""
     if since is None:
         return 0
-    asked = select(func.count()).select_from(_joined()).where(origin.of_it(workspace_id), _before(since))
+    asked = select(func.count()).select_from(_joined()).where(origin.of_it(workspace_id), not_(_open_to_doubt(since)))
     found: int = tx.execute(asked).scalar_one()
     return found
 
@@ -66,12 +65,7 @@ def rows(tx: Tx, workspace_id: str, origin: Origin, since: datetime | None) -> I
             .limit(_PAGE)
         )
         if since is not None:
-            asked = asked.where(
-                or_(
-                    attestation_table.c.status != Status.ACCEPTED.value,
-                    attestation_table.c.received_at >= micros(since),
-                )
-            )
+            asked = asked.where(_open_to_doubt(since))
         numbers = list(tx.execute(asked).scalars())
         if not numbers:
             return
@@ -81,7 +75,7 @@ def rows(tx: Tx, workspace_id: str, origin: Origin, since: datetime | None) -> I
 
 def streams_seen(tx: Tx, workspace_id: str, collector_id: str) -> list[StreamSeen]:
     """Give the streams of a collector as their last heartbeats tell of them, and how many of their places are here."""
-    beats = {row.stream_id: row for row in streams.all_heartbeats(tx, workspace_id, collector_id)}
+    beats = {row.stream_id: row for row in heartbeats.every(tx, workspace_id, collector_id)}
     seen: list[StreamSeen] = []
     for stream_id, state in streams.of_collector(tx, workspace_id, collector_id).items():
         taken: int = tx.execute(
@@ -100,7 +94,7 @@ def streams_seen(tx: Tx, workspace_id: str, collector_id: str) -> list[StreamSee
 
 def last_heard(tx: Tx, workspace_id: str, collector_id: str) -> datetime | None:
     """Say when the last heartbeat of a collector came."""
-    beats = streams.all_heartbeats(tx, workspace_id, collector_id)
+    beats = heartbeats.every(tx, workspace_id, collector_id)
     return max((row.received_at for row in beats), default=None)
 
 
@@ -132,6 +126,30 @@ def open_invitations(tx: Tx, workspace_id: str, collector_id: str, name: str, no
     return list(found.scalars())
 
 
+@dataclass(frozen=True, slots=True)
+class NotEnded:
+    """Tokens of a collector that are not revoked: those that it works with, and the invitations that it took up."""
+
+    access: tuple[str, ...]
+    invitations: tuple[str, ...]
+
+
+def not_ended(tx: Tx, workspace_id: str, collector_id: str, at: datetime) -> NotEnded:
+    """Give the tokens of a collector that are not revoked though they had not expired at a time."""
+    access = open_access(tx, workspace_id, collector_id, at)
+    its = invitations.c.token_id == tokens.c.token_id
+    taken_up = tx.execute(
+        select(tokens.c.token_id)
+        .select_from(invitations.join(tokens, its))
+        .where(
+            invitations.c.workspace_id == workspace_id,
+            invitations.c.collector_id == collector_id,
+            tokens.c.revoked_at.is_(None),
+        )
+    )
+    return NotEnded(tuple(access), tuple(taken_up.scalars()))
+
+
 def end_tokens(tx: Tx, workspace_id: str, token_ids: list[str], reason: str, now: datetime) -> None:
     """Revoke tokens; those that are revoked keep their first time and reason."""
     if token_ids:
@@ -148,9 +166,8 @@ def _joined() -> Join:
     return attestation_table.join(envelopes, envelopes.c.n == attestation_table.c.n)
 
 
-def _before(since: datetime) -> ColumnElement[bool]:
-    table = attestation_table
-    return and_(table.c.status == Status.ACCEPTED.value, table.c.received_at < micros(since))
+def _open_to_doubt(since: datetime) -> ColumnElement[bool]:
+    return or_(attestation_table.c.received_at >= micros(since), suspects.apart(envelopes.c.key_id))
 
 
 def _good(now: datetime) -> ColumnElement[bool]:

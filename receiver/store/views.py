@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from receiver.core.holding import Standing
-from receiver.store import attestations, contradictions, standing
+from receiver.core.posting import Record
+from receiver.store import attestations, contradictions, records, standing, words
 from receiver.store.attestations import AttestationRow
 from receiver.store.contradictions import Found
 from receiver.store.engine import Tx
@@ -30,11 +31,15 @@ class AttestationView:
 
 @dataclass(frozen=True, slots=True)
 class RecordView:
-    """Something that was posted, the id (32 bytes) of the newest signed word on it, and what speaks against that."""
+    """Something that was posted, the id (32 bytes) of the newest signed word on it, and what speaks against that.
+
+    `standing` is how it stands now: like the newest word, or held as long as one is held that this goes on from.
+    """
 
     row: RecordRow
     attestation_id: bytes
     against: tuple[Found, ...]
+    standing: Standing
 
 
 def of_attestations(tx: Tx, workspace_id: str, rows: Sequence[AttestationRow]) -> tuple[AttestationView, ...]:
@@ -47,15 +52,17 @@ def of_stood(tx: Tx, workspace_id: str, rows: Sequence[Stood]) -> tuple[Attestat
     """Put beside attestations, of which it is known how they stand, what speaks against them."""
     if not rows:
         return ()
-    against = contradictions.of(tx, workspace_id, [one.row.n for one in rows])
+    posted = [one.row.n for one in rows if one.row.record is Record.DEPLOYMENT]
+    deployed = records.deployed(records.of_attestations(tx, workspace_id, posted).values()) if posted else {}
+    against = contradictions.of(tx, workspace_id, [one.row.n for one in rows], deployed)
     return tuple(AttestationView(one.row, tuple(against.get(one.row.n, ())), one.standing) for one in rows)
 
 
 def of_records(tx: Tx, workspace_id: str, rows: Sequence[RecordRow]) -> tuple[RecordView, ...]:
-    """Put beside records the ids of their attestations and what speaks against them."""
+    """Put beside records the ids of their attestations, what speaks against them, and how they stand."""
     if not rows:
         return ()
-    numbers = [row.n for row in rows]
-    ids = attestations.ids_of(tx, workspace_id, numbers)
-    against = contradictions.of(tx, workspace_id, numbers)
-    return tuple(RecordView(row, ids[row.n], tuple(against.get(row.n, ()))) for row in rows)
+    said = {row.n: row for row in attestations.numbered(tx, workspace_id, {row.n for row in rows})}
+    stood = words.standings(tx, workspace_id, said.values())
+    against = contradictions.of(tx, workspace_id, list(said), records.deployed(rows))
+    return tuple(RecordView(row, said[row.n].id, tuple(against.get(row.n, ())), stood[row.n]) for row in rows)

@@ -1,15 +1,12 @@
 """What a running receiver looks after by itself, again and again: streams, and evidence that never came.
 
-Invariants: one round at a time; what fails is said in the log and tried again in the next round; the first round comes
-after the first wait, so that a start is not slowed down.
+Invariant: what fails is said in the log and tried again in the next round.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
@@ -23,7 +20,7 @@ from shared.errors import CarnetError
 
 
 class Rounds:
-    """Goes round all workspaces until it is stopped."""
+    """Goes round all workspaces."""
 
     def __init__(
         self,
@@ -32,36 +29,17 @@ class Rounds:
         expectations: Sequence[Expectation],
         metrics: Metrics,
         journal: FilteringBoundLogger,
-        seconds: float,
     ) -> None:
-        """Take through which desk, with whose keys, what is expected, and how many seconds are between two rounds."""
+        """Take through which desk, with whose keys, and what is expected."""
         self._desk = desk
         self._signers = signers
         self._expectations = tuple(expectations)
         self._metrics = metrics
         self._journal = journal
-        self._seconds = seconds
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._looked: dict[str, expect.Mark] = {}
 
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name="rounds")
-
-    async def stop(self) -> None:
-        """Finish the round that runs, and begin no other."""
-        self._stop.set()
-        if self._task is not None:
-            await self._task
-
-    async def _run(self) -> None:
-        while not self._stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), self._seconds)
-            if not self._stop.is_set():
-                await self._round()
-
-    async def _round(self) -> None:
+    async def make(self) -> None:
+        """Make one round."""
         states: Counter[str] = Counter()
         missing = never_came = 0
         try:
@@ -80,4 +58,4 @@ class Rounds:
         if not self._expectations:
             return 0
         signers = self._signers(store, workspace_id)
-        return expect.check(store, signers, self._expectations, self._desk.now(), self._desk.random)
+        return expect.check(store, signers, self._expectations, self._desk.now(), self._desk.random, self._looked)

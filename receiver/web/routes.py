@@ -64,6 +64,8 @@ class Route:
     """Statuses of errors besides those that follow from proof, method, path and body."""
     once: bool = False
     """Whether it takes an `Idempotency-Key`."""
+    confirms: bool = False
+    """Whether the token may be one that was recognised before, since it is looked at in the transaction that counts."""
 
     def __post_init__(self) -> None:
         """Refuse a row that would be open by mistake."""
@@ -144,11 +146,24 @@ def writes(
     gives: Gives | None = None,
     may: Collection[int] = (),
     once: bool = False,
+    confirms: bool = False,
 ) -> Route:
     """A write with a token that has one of the scopes; answered with 201 where nothing else is said."""
     answers = _by_status(gives, HTTPStatus.CREATED)
     allowed, errors = frozenset(scopes), frozenset(may)
-    return Route("POST", path, Proof.SCOPED, handle, allowed, body, takes=takes, gives=answers, may=errors, once=once)
+    return Route(
+        "POST",
+        path,
+        Proof.SCOPED,
+        handle,
+        allowed,
+        body,
+        takes=takes,
+        gives=answers,
+        may=errors,
+        once=once,
+        confirms=confirms,
+    )
 
 
 def changes(

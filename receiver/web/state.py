@@ -9,10 +9,13 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from aiohttp import web
 from structlog.typing import FilteringBoundLogger
 
+from receiver.access import Confirmation
 from receiver.caller import Caller
 from receiver.core.admit import Examine
+from receiver.hear import Answer, Confirm, Posted
 from receiver.keys_at_hand import RoleSigners
 from receiver.web.desk import Desk
+from receiver.web.gathering import Gathering
 from receiver.web.guard import Guards
 from receiver.web.metrics import Metrics
 from receiver.web.once import OneOfAKey
@@ -51,8 +54,11 @@ class Services:
 
 
 SERVICES = web.AppKey("services", Services)
+HEARTBEATS: web.AppKey[Gathering[Posted, Answer]] = web.AppKey("heartbeats", Gathering)
 OF_REQUEST = web.RequestKey("services", Services)
 CALLER = web.RequestKey("caller", Caller)
+CONFIRMATION = web.RequestKey("confirmation", Confirmation)
+USE_IS_DUE = web.RequestKey("use_is_due", bool)
 STANDING = web.RequestKey("standing", Standing)
 REQUEST_ID = web.RequestKey("request_id", str)
 
@@ -69,6 +75,12 @@ def services(request: web.Request) -> Services:
 def caller(request: web.Request) -> Caller:
     """Give who asks; only where the route asks for a token."""
     return request[CALLER]
+
+
+def confirmation(request: web.Request) -> Confirm | None:
+    """Give what holds a token that was recognised before against the database; None where it was looked up just now."""
+    found = request.get(CONFIRMATION)
+    return None if found is None else found.against
 
 
 async def ask_signed(

@@ -7,10 +7,8 @@ Tokens that nobody knows belong to no workspace: they are in the log and the met
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -72,34 +70,16 @@ class Tally:
 
 
 class Keeper:
-    """Writes a tally down again and again, and a last time at a stop."""
+    """Writes a tally down; call it a last time when no request comes any more."""
 
-    def __init__(self, tally: Tally, desk: Desk[Any], journal: FilteringBoundLogger, seconds: float) -> None:
-        """Take what is written, through which desk, and how many seconds are between two times."""
+    def __init__(self, tally: Tally, desk: Desk[Any], journal: FilteringBoundLogger) -> None:
+        """Take what is written, and through which desk."""
         self._tally = tally
         self._desk = desk
         self._journal = journal
-        self._seconds = seconds
-        self._stop = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.create_task(self._run(), name="refusals")
-
-    async def stop(self) -> None:
-        """Write the last of it; call it when no request comes any more."""
-        self._stop.set()
-        if self._task is not None:
-            await self._task
-
-    async def _run(self) -> None:
-        while not self._stop.is_set():
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._stop.wait(), self._seconds)
-            await self._write()
-
-    async def _write(self) -> None:
+    async def write(self) -> None:
+        """Write what was counted since the last time; what cannot be written is counted on."""
         refused = self._tally.take()
         if not refused:
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import get_args
+from typing import get_args, get_origin
 
 import pytest
 from pydantic import BaseModel
@@ -29,7 +29,7 @@ def _keys(model: type[BaseModel], prefix: str = "") -> set[str]:
     for name, field in model.model_fields.items():
         inner = [field.annotation, *get_args(field.annotation)]
         sections = [one for one in inner if isinstance(one, type) and issubclass(one, BaseModel)]
-        many = "[]" if field.annotation not in sections and sections else ""
+        many = "[]" if get_origin(field.annotation) is tuple and sections else ""
         path = f"{prefix}{name}"
         if sections and path not in WHOLE:
             keys |= _keys(sections[0], f"{path}{many}.")

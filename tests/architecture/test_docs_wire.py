@@ -54,7 +54,7 @@ def test_every_code_of_an_entry_stands_there(status: str, codes: frozenset[str])
 def test_every_statement_stands_there_with_who_signs_it_and_its_fields() -> None:
     listed = {
         uri: (role, set(re.findall(r"`([A-Za-z]+)`", fields)))
-        for uri, role, fields in rows(r"`(urn:[a-z0-9:-]+)` \| ([a-z]+) \| [^|]+ \| ([^|]+) \|")
+        for uri, role, fields in rows(r"`([a-z]+:[a-z0-9_:/.-]+)` \| ([a-z]+) \| [^|]+ \| ([^|]+) \|")
     }
     assert listed == {
         uri: (
@@ -77,13 +77,19 @@ def test_every_command_of_the_receiver_stands_there() -> None:
 def commands_of(command: click.Command, *words: str) -> set[str]:
     if not isinstance(command, click.Group):
         return {" ".join(words)}
-    return {name for word, one in command.commands.items() for name in commands_of(one, *words, word)}
+    return {name for word, one in within(command).items() for name in commands_of(one, *words, word)}
+
+
+def within(group: click.Group) -> dict[str, click.Command]:
+    context = click.Context(group)
+    found = {name: group.get_command(context, name) for name in group.list_commands(context)}
+    return {name: one for name, one in found.items() if one is not None}
 
 
 def test_every_command_can_print_json() -> None:
     def options(command: click.Command) -> set[str]:
         if isinstance(command, click.Group):
-            return set.intersection(*(options(one) for one in command.commands.values()))
+            return set.intersection(*(options(one) for one in within(command).values()))
         return {option for parameter in command.params for option in parameter.opts}
 
     assert "--output" in options(GROUP)

@@ -8,10 +8,10 @@ from datetime import datetime
 from pathlib import Path
 
 from receiver import access, keys_at_hand
-from receiver.app import read_master_key
 from receiver.core import posted
 from receiver.core.posting import Posted, Wrapping, wrap
 from receiver.core.tokens import Kind, Scope
+from receiver.named_secrets import read_master_key
 from receiver.store import attestations, claims, posts, workspaces
 from receiver.store.attestations import New
 from receiver.store.engine import Store, Tx

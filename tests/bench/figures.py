@@ -12,7 +12,8 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured: files, batches, entries, megabytes of a report, stored attestations, requests of a kind.
+    """How much is measured: files, batches, entries, megabytes of a report, stored attestations, requests of a kind,
+    collectors.
 
     Waits are in seconds.
     """
@@ -27,6 +28,7 @@ class Sizes:
     report_megabytes: int
     stored_attestations: int
     requests: int
+    collectors: int
 
 
 FULL = Sizes(
@@ -40,6 +42,7 @@ FULL = Sizes(
     report_megabytes=60,
     stored_attestations=100_000,
     requests=400,
+    collectors=1_000,
 )
 QUICK = Sizes(
     intake_files=1_000,
@@ -52,6 +55,7 @@ QUICK = Sizes(
     report_megabytes=30,
     stored_attestations=10_000,
     requests=100,
+    collectors=200,
 )
 
 

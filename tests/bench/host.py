@@ -51,7 +51,7 @@ class Host:
     @contextlib.contextmanager
     def opened(self) -> Iterator[Instance]:
         """Open key, enrolment and spool as the daemon does, while it does not run."""
-        with open_instance(load_config(self.config, {})) as instance:
+        with open_instance(load_config(self.config, {}), "") as instance:
             yield instance
 
 

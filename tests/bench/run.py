@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tests.bench import api, fleet, formats, idle, ingest, intake, latency, memory
+from tests.bench import api, campaign, fleet, formats, idle, ingest, intake, latency, memory, streams
 from tests.bench.figures import FULL, QUICK, Figure, show
 
 MEASURES = {
@@ -24,6 +24,8 @@ MEASURES = {
     "formats": formats.measure,
     "api": api.measure,
     "fleet": fleet.measure,
+    "streams": streams.measure,
+    "campaign": campaign.measure,
 }
 
 

@@ -189,3 +189,53 @@ async def test_the_operator_revokes_and_two_people_release_by_command(
         assert run(capsys, "held", "list", *where)[1] == {"items": []}
         assert (await sender.access()).status == 201
         assert run(capsys, "fsck", *where) == (0, {"findings": []})
+
+
+# --- once ---
+
+
+async def once(receiver: Receiver, path: str, fields: dict[str, Any], token: str, key: str) -> Answer:
+    body = json.dumps(fields).encode()
+    return await receiver.post(f"/api/v1/{path}", body, token, {"Idempotency-Key": key})
+
+
+async def test_an_act_with_a_key_is_done_once_and_answered_the_same(receiver: Receiver) -> None:
+    alice, bob = admin(receiver, "alice"), admin(receiver, "bob")
+    sender = await Sender(receiver).join()
+    stored = await sender.deliver(sender.capture(1))
+    victim = parse_token(receiver.token(Scope.READ)).token_id
+    wider = {"kind": "compromised", "since": None, "reason": "and copied"}
+    acts: list[tuple[str, dict[str, Any], dict[str, Any], str]] = [
+        (f"tokens/{victim}/revoke", LOST, wider, alice),
+        (f"keys/{sender.key.public.key_id}/revoke", LOST, wider, alice),
+        (f"collectors/{sender.id}/revoke", {**STOLEN, "dryRun": True}, LOST, alice),
+        (f"collectors/{sender.id}/revoke", STOLEN, LOST, alice),
+    ]
+    release = {"attestations": [stored.json["results"][0]["attestationId"]], "reason": "compared"}
+    other = {**release, "reason": "looked at"}
+    acts += [("held/release", release, other, alice), ("held/release", release, other, bob)]
+    for number, (path, fields, another, token) in enumerate(acts):
+        key = f"key-{number}"
+        first = await once(receiver, path, fields, token, key)
+        assert first.status == (202 if token is alice and path == "held/release" else 200), first.body
+        assert "Idempotent-Replay" not in first.headers
+        before = all_rows(receiver)
+        again = await once(receiver, path, fields, token, key)
+        assert (again.status, again.body) == (first.status, first.body), path
+        assert again.headers["Idempotent-Replay"] == "true"
+        mismatch = await once(receiver, path, another, token, key)
+        assert (mismatch.status, mismatch.json["code"]) == (422, "idempotency_mismatch"), path
+        bad = await once(receiver, path, fields, token, "two words")
+        assert (bad.status, bad.json["code"]) == (422, "invalid_field")
+        assert all_rows(receiver) == before, path
+
+
+async def test_a_key_is_one_tokens_and_one_paths(receiver: Receiver) -> None:
+    alice, bob = admin(receiver, "alice"), admin(receiver, "bob")
+    one, other = (parse_token(receiver.token(Scope.READ)).token_id for _ in range(2))
+    first = await once(receiver, f"tokens/{one}/revoke", LOST, alice, "same")
+    elsewhere = await once(receiver, f"tokens/{other}/revoke", LOST, alice, "same")
+    by_another = await once(receiver, f"tokens/{one}/revoke", {**LOST, "reason": "x"}, bob, "same")
+    assert [answer.status for answer in (first, elsewhere, by_another)] == [200, 200, 200]
+    assert elsewhere.json["id"] == other
+    assert by_another.json["revocation"] == first.json["revocation"]

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from collector.client import Client, ClientSettings
-from collector.enrol import access_request, ask_access, ask_keyring, enrol, enrolment_request, pin
+from collector.enrol import access_request, ask_access, ask_keyring, enrol
+from collector.enrolling import enrolment_request, pin
 from collector.spool import State
 from collector.trust import Enrolled
 from shared import dsse, wire

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from receiver import fsck, lookup
-from receiver.core.evidence import Kind
 from receiver.core.posting import Record
 from shared.encoding import JsonValue, digest_text, parse_digest
+from shared.judging.contradictions import Kind
 from shared.predicates import ClaimType
 from tests.helpers import build
 from tests.helpers.databases import Databases

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
-from receiver import app, clock, enrol, keys_at_hand
+from receiver import clock, confirm, enrol, keys_at_hand
+from receiver.caller import operator
 from receiver.core.tokens import Kind, Scope
+from receiver.named_secrets import read_master_key
 from shared import dsse
 from shared.dsse import parse
 from shared.encoding import b64decode, digest_text
@@ -88,11 +90,12 @@ async def test_a_collector_that_waits_may_ask_how_it_stands_after_its_invitation
         taken, missed = enrol.invite(
             store, workspace, names, Limits(), approve=False, valid_minutes=15, now=an_hour_ago, random=os.urandom
         )
-        signers = keys_at_hand.load(store, app.read_master_key(receiver.data.master_key), workspace)
+        signers = keys_at_hand.load(store, read_master_key(receiver.data.master_key), workspace)
         request = sender.request(taken.token, "ci-08")
         enrol.enrol(store, signers, taken.token, request, an_hour_ago, os.urandom)
         assert (await sender.enrol(taken.token, "ci-08")).status == 202
-        enrol.confirm(store, signers, workspace, sender.key.public.key_id, clock.utcnow(), os.urandom)
+        rows = confirm.look(store, workspace, [], [sender.key.public.key_id], clock.utcnow())
+        confirm.confirm(store, signers, rows, operator(receiver.audience), clock.utcnow(), os.urandom)
     assert (await sender.enrol(taken.token, "ci-08")).status == 201
     assert (await Sender(receiver).enrol(missed.token, "ci-09")).status == 401
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import access, lookup, setup
+from receiver import access, lookup, setup, streams
 from receiver.caller import Caller
 from receiver.core.tokens import Kind, Scope
 from receiver.ingest import IngestAnswer
@@ -114,8 +114,8 @@ def test_held_entries_are_stored_and_delivered_and_say_why(receiver: Receiver) -
     assert answer.refused == 0
     view = lookup.attestation(receiver.store, receiver.workspace_id, theirs.id)
     assert (view.row.status, view.row.code) == ("held", "forked")
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
-    assert stream.state.forked_from == 1
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
+    assert stream.forked_from == 1
     later = receiver.take(caller, "c", [spool.entry()])
     assert told(later) == [("held", "forked")]
 
@@ -197,7 +197,7 @@ def test_another_workspace_sees_nothing(receiver: Receiver) -> None:
     for ask in (
         lambda: lookup.attestation(receiver.store, other, dsse.parse(entry).id),
         lambda: lookup.envelope(receiver.store, other, dsse.parse(entry).id),
-        lambda: lookup.streams(receiver.store, other, spool.collector_id),
+        lambda: streams.of_collector(receiver.store, other, spool.collector_id, receiver.now),
     ):
         with pytest.raises(StateError) as hidden:
             ask()
@@ -231,15 +231,15 @@ def test_a_heartbeat_alone_is_answered_with_a_receipt_over_nothing(receiver: Rec
     assert (receipt.batch_id, receipt.entries) == ("beat-1", ())
     assert receipt.streams == (StreamMark(id=spool.stream_id, contiguous_to=1, head=1),)
     assert said.subjects[0].digest == (("sha256", sha256(envelope).hex()),)
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
     assert (stream.beat, stream.heard_at, stream.closed) == (1, receiver.now, False)
 
 
 def test_a_first_heartbeat_opens_its_stream_before_any_entry(receiver: Receiver) -> None:
     spool, caller = receiver.enrol()
     receiver.take_heartbeat(caller, spool.heartbeat())
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
-    assert (stream.state.mark, stream.state.head) == (-1, -1)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
+    assert (stream.mark, stream.head) == (-1, -1)
     assert told(receiver.take(caller, "b", [spool.entry()])) == [ACCEPTED]
 
 
@@ -253,7 +253,7 @@ def test_a_beat_that_is_not_above_the_last_is_refused_alone_and_ignored_in_a_bat
     receiver.now += timedelta(minutes=2)
     answer = receiver.take(caller, "b", [spool.entry()], spool.heartbeat(beat=5))
     assert told(answer) == [ACCEPTED]
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
     assert (stream.beat, stream.heard_at) == (5, receiver.now - timedelta(minutes=2))
 
 
@@ -272,7 +272,7 @@ def test_a_bad_heartbeat_never_hurts_the_entries_beside_it(receiver: Receiver) -
         assert told(receiver.take(caller, f"b{number}", [spool.entry()], bad)) == [ACCEPTED]
         with pytest.raises((MalformedError, UntrustedError)):
             receiver.take_heartbeat(caller, bad)
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
     assert stream.heard_at is None
 
 

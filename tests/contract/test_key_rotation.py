@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import access, fsck, lookup
+from receiver import access, fsck, lookup, streams
 from receiver.caller import Caller
 from receiver.core.admit import Judged, KeyState, examine_all
 from receiver.core.admit import Sender as Registered
@@ -65,8 +65,8 @@ def test_a_batch_carries_the_rotation_between_what_the_old_key_signed_and_what_t
     row, new = (keys(receiver, spool)[one.public.key_id] for one in (old, NEW))
     assert (row.key.retired_from, row.key.retired_stream) == (2, bytes.fromhex(spool.stream_id))
     assert (row.introduced_by, new.introduced_by) == (None, old.public.key_id)
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
-    assert (stream.state.mark, stream.state.head, stream.beat) == (14, 14, 1)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
+    assert (stream.mark, stream.head, stream.beat) == (14, 14, 1)
     assert lookup.envelope(receiver.store, receiver.workspace_id, dsse.parse(turn).id) == turn
 
 
@@ -108,8 +108,8 @@ def test_what_arrives_before_its_rotation_is_accepted_when_it_is_sent_again(rece
     assert told(receiver.take(caller, "a", [second, first])) == [UNKNOWN, ACCEPTED]
     assert told(receiver.take(caller, "b", [second, turn])) == [UNKNOWN, ACCEPTED]
     assert told(receiver.take(caller, "c", [turn, second])) == [DUPLICATE, ACCEPTED]
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
-    assert (stream.state.mark, stream.state.forked_from) == (2, None)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
+    assert (stream.mark, stream.forked_from) == (2, None)
 
 
 def test_the_same_rotation_again_changes_nothing(receiver: Receiver) -> None:
@@ -276,7 +276,7 @@ def test_a_heartbeat_of_a_key_that_was_retired_in_flight_is_refused_and_hurts_no
     with pytest.raises(UntrustedError) as refused:
         receiver.take_heartbeat(caller, alone)
     assert refused.value.code is Code.KEY_RETIRED
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
     assert stream.beat is None
     receiver.take_heartbeat(caller, spool.heartbeat())
 
@@ -291,7 +291,7 @@ def test_a_heartbeat_of_a_key_whose_rotation_did_not_come_in_is_not_kept(receive
     turn = spool.rotation(neighbour.key).to_bytes()
     spool.key = neighbour.key
     assert told(receiver.take(caller, "b", [turn], spool.heartbeat())) == [MALFORMED]
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
     assert stream.beat is None
 
 

@@ -9,7 +9,7 @@ import pytest
 from collector.receipts import Sent, check_receipt
 from collector.trust import follow
 from receiver import clock, rekey
-from receiver.app import read_master_key
+from receiver.named_secrets import read_master_key
 from shared import dsse
 from shared.errors import UntrustedError
 from shared.keyfile import load_key

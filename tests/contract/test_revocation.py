@@ -310,24 +310,6 @@ def test_two_different_people_release_what_is_held_and_nobody_alone(receiver: Re
     assert fsck.check(receiver.store) == []
 
 
-def test_the_first_persons_word_waits_for_the_second(receiver: Receiver) -> None:
-    spool, _, entries = delivered(receiver)
-    end(receiver, What.KEY, spool.key.public.key_id)
-    wanted = Wanted((dsse.parse(entries[0]).id,), None, "looked at")
-
-    def say(by: Person) -> release.Released:
-        return release.propose(receiver.store, receiver.signers, wanted, by, receiver.now, receiver.random)
-
-    assert (say(ALICE).number, say(ALICE).number) == (None, None)
-    assert stands(receiver, entries[0]) == REVOKED
-    receiver.now = NOW + timedelta(days=8)
-    assert say(BOB).by == (BOB,)  # the first one's word has lapsed
-    done = say(ALICE)
-    assert done.by == (BOB, ALICE)
-    assert stands(receiver, entries[0]) == ACCEPTED
-    assert say(BOB).number == done.number
-
-
 def test_a_revocation_that_comes_after_a_release_holds_anew(receiver: Receiver) -> None:
     spool, _, entries = delivered(receiver)
     receiver.now = NOW + HOUR
@@ -349,18 +331,6 @@ def test_a_revocation_that_is_taken_back_leaves_everything_as_it_was(receiver: R
     assert told(receiver.take(receiver.let_in(spool), "go-on", spool.entries(1))) == [ACCEPTED]
     assert take_back(receiver, done.revocation).number == back.number
     assert fsck.check(receiver.store) == []
-
-
-def test_taking_back_a_wider_revocation_leaves_the_narrower_one(receiver: Receiver) -> None:
-    spool, _, entries = delivered(receiver)
-    receiver.now = NOW + HOUR
-    narrow, wide = (end(receiver, What.KEY, spool.key.public.key_id, kind) for kind in (Loss.LOST, Loss.COMPROMISED))
-    take_back(receiver, wide.revocation)
-    assert stands(receiver, entries[0]) == ACCEPTED
-    with pytest.raises(UntrustedError):
-        receiver.let_in(spool)
-    take_back(receiver, narrow.revocation)
-    receiver.let_in(spool)
 
 
 def test_what_is_held_for_more_than_its_key_stays_held_when_that_is_good_again(receiver: Receiver) -> None:
@@ -444,24 +414,6 @@ def test_what_was_released_is_held_anew_by_whoever_revokes_again(receiver: Recei
     assert (first.revocation or 0) < (again.revocation or 0)
     assert stands(receiver, entries[0]) == REVOKED
     assert end(receiver, What.KEY, spool.key.public.key_id).revocation == again.revocation
-
-
-def test_a_first_word_that_knew_less_is_no_word(receiver: Receiver) -> None:
-    spool, _, entries = delivered(receiver)
-    receiver.now = NOW + HOUR
-    end(receiver, What.KEY, spool.key.public.key_id, since=NOW)
-    wanted = Wanted((dsse.parse(entries[0]).id,), None, "looked at")
-
-    def says(who: Person) -> release.Released:
-        return release.propose(receiver.store, receiver.signers, wanted, who, receiver.now, receiver.random)
-
-    assert says(ALICE).number is None
-    receiver.now += HOUR
-    end(receiver, What.KEY, spool.key.public.key_id)
-    assert says(BOB).number is None
-    assert stands(receiver, entries[0]) == REVOKED
-    assert says(ALICE).number is not None
-    assert stands(receiver, entries[0]) == ACCEPTED
 
 
 def test_a_key_that_nobody_confirmed_is_not_good_by_a_revocation_that_was_taken_back(receiver: Receiver) -> None:

@@ -2,15 +2,20 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from collector.leaving import Kind, Outcome
-from collector.spool import State
+from collector.ship import ShipSettings
+from collector.spool import FORKED, State
+from shared.encoding import digest_text
+from shared.errors import StateError
 from shared.keyfile import load_key
 from tests.fakes.faults import lose_reply
 from tests.fakes.line import Line, enrolled_line
@@ -34,9 +39,9 @@ class Place:
     key: int
     folder: Path
 
-    def line(self) -> AbstractAsyncContextManager[Line]:
+    def line(self, settings: ShipSettings | None = None) -> AbstractAsyncContextManager[Line]:
         about = (self.url, self.invitation, self.fingerprint, self.folder)
-        return enrolled_line(*about, name=self.name, key=self.key, seed=next(_STARTS))
+        return enrolled_line(*about, name=self.name, key=self.key, seed=next(_STARTS), settings=settings)
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +101,7 @@ async def test_f43_entries_on_both_sides_of_a_rotation_are_delivered_and_the_old
 async def test_f43_a_rotation_while_batches_go_out_loses_nothing_and_access_is_asked_with_the_new_key(
     place: Place,
 ) -> None:
-    async with place.line() as line:
+    async with place.line(ShipSettings(heartbeat_seconds=900)) as line:
         ids = line.put(5)
         await line.run_for(5)
         for _ in range(3):
@@ -196,3 +201,55 @@ async def test_after_an_unknown_key_the_rotations_are_sent_once_more(
         simulator.refused.clear()
         await line.run_for(500)
         all_good(line, ids)
+
+
+@pytest.mark.parametrize("since", [0, 2, 3], ids=["before the rotation", "from it on", "behind it"])
+async def test_asked_again_over_a_rotation_on_an_idle_host_the_rotation_goes_first_and_the_rest_follows(
+    simulator: ReceiverSimulator, tmp_path: Path, since: int
+) -> None:
+    place = at_simulator(simulator, tmp_path / "state")
+    async with place.line() as line:
+        before = line.put(2)
+        await line.run_for(5)
+        done = line.rotator.rotate()
+        behind = line.put(2)
+        await line.run_for(5)
+        all_good(line, [*before, *behind])
+        sent = len(simulator.batch_calls())
+        simulator.asks = [{"kind": "resend", "since_sequence": since}]
+        await line.run_for(1_000)
+        again = [one for call in simulator.batch_calls()[sent:] for one in call.ids()]
+        rotation = digest_text(done.id)
+        left = [*before, *behind] if since == 0 else behind
+        assert again == ([rotation] if since <= done.place else []) + left
+        all_good(line, [*before, *behind, rotation])
+        assert simulator.accepted == [*before, rotation, *behind]
+        assert load_key(place.folder / "key.pem").public == done.new
+
+
+async def test_a_rotation_of_a_forked_stream_does_not_lock_its_host_out_of_the_real_receiver(
+    invitations: Iterator[tuple[str, str, str, str]], tmp_path: Path
+) -> None:
+    url, fingerprint, name, token = next(invitations)
+    place = Place(url, token, name, fingerprint, 7_000 + int(name.removeprefix("ci-")), tmp_path / "state")
+    async with place.line() as line:
+        line.put(2)
+        await line.run_for(5)
+    shutil.copytree(place.folder, tmp_path / "clone")
+    async with replace(place, folder=tmp_path / "clone").line() as clone:
+        clone.put(1, observed_at=clone.time.utcnow() + timedelta(hours=1))
+        await clone.run_for(5)
+    async with place.line() as line:
+        done = line.rotator.rotate()
+        ids = line.put(1)
+        await line.run_for(5)
+        assert [one.held for one in line.spool.rotations()] == [True]
+        assert [one.name for one in line.spool.alarms()] == [FORKED]
+    async with place.line() as line:  # another start asks for access anew
+        ids += line.put(1)
+        await line.run_for(1_000)
+        assert set(ids) <= set(line.ids(State.DELIVERED)), "held is delivered"
+        assert line.shipper.shipped.heartbeats > 0
+        assert load_key(place.folder / "key.pem").public == done.old
+        with pytest.raises(StateError, match="holds the rotation"):
+            line.rotator.rotate()

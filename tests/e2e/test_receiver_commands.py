@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from receiver.app import MASTER_KEY_BYTES
 from receiver.cli import main
 from receiver.config import ReceiverConfig, load_config
+from receiver.core.sealing import MASTER_KEY_BYTES
 from shared.errors import ConfigError
 from shared.keyfile import write_secret
 from tests.helpers.receiving import Receiver, Sender, quickstart_in, serving
@@ -182,11 +182,13 @@ async def test_a_pending_collector_is_listed_and_confirmed_by_its_fingerprint(
     assert sender.key.public.key_id in out
     fingerprint = sender.key.public.key_id
     status, out, _ = run("collectors", "confirm", fingerprint, "--data", folder, "--output", "json", capsys=capsys)
-    assert (status, json.loads(out)) == (0, {"id": sender.id, "status": "active"})
+    assert status == 0
+    (item,) = json.loads(out)["items"]
+    assert (item["id"], item["status"], item["keyId"], item["problem"]) == (sender.id, "active", fingerprint, None)
     assert (await sender.enrol(token, "ci-08")).status == 201
     assert (await sender.access()).status == 201
     status, _, err = run("collectors", "confirm", fingerprint, "--data", folder, capsys=capsys)
-    assert (status, "not waiting" in err) == (1, True)
+    assert (status, "waits to be confirmed" in err) == (1, True)
 
 
 def test_invite_makes_one_token_for_each_name(data: Path, capsys: pytest.CaptureFixture[str]) -> None:

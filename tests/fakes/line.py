@@ -11,8 +11,9 @@ from pathlib import Path
 from collector import enrolment
 from collector.attest import Identity
 from collector.client import Answer, Client, ClientSettings
-from collector.enrol import ask_keyring, enrol, enrolment_request, pin
-from collector.keyfiles import choose
+from collector.enrol import ask_keyring, enrol
+from collector.enrolling import enrolment_request, pin
+from collector.keyfiles import KeyFiles, choose
 from collector.keys import Keys
 from collector.leaving import Leaving, destination
 from collector.queueing import Queue
@@ -190,7 +191,7 @@ async def enrolled_line(
             keys = Keys(choose(key_path, None, spool.rotations()))
             next_keys = random.Random(f"{seed} {spool.head().next_sequence}")  # noqa: S311 - another one at each start
             rotator = Rotator(
-                spool, identity, keys, key_path, None, build.EPOCH, time.utcnow, next_keys.randbytes, tell
+                spool, identity, keys, KeyFiles(key_path), build.EPOCH, time.utcnow, next_keys.randbytes, tell
             )
             rotator.tidy()
             queue = Queue(spool, identity, keys, to, build.EPOCH, chance.randbytes, tell, introduced=rotator.introduced)
@@ -208,6 +209,7 @@ async def enrolled_line(
                     new_batch_id=lambda: chance.randbytes(16).hex(),
                     keyring=session.keyring,
                     refresh_keyring=session.refresh_keyring,
+                    goes_by_key=session.goes_by_key,
                     tell=tell,
                     wait=time.wait,
                 ),

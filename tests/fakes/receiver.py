@@ -71,10 +71,14 @@ Fault = Callable[[Call], Awaitable[web.StreamResponse]]
 
 @dataclass
 class Known:
-    """What is known of one collector: its keys and where they were rotated, its streams' entries, its last beat."""
+    """What is known of one collector: its keys and where they were rotated, its streams' entries, its last beat.
+
+    `revoked` are the keys that came in by a rotation that is held.
+    """
 
     key: PublicKey
     name: str
+    revoked: dict[str, PublicKey] = field(default_factory=dict)
     retired: dict[str, tuple[PublicKey, str, int]] = field(default_factory=dict)
     places: dict[str, dict[int, str]] = field(default_factory=dict)
     last_beat: int = -1
@@ -351,14 +355,18 @@ class ReceiverSimulator:
         if entry_id in self.accepted:
             return ReceiptEntry(attestation_id=entry_id, status="duplicate")
         self.accepted.append(entry_id)
-        if entry_id in self.held:
-            return ReceiptEntry(attestation_id=entry_id, status="held", code=self.held[entry_id])
+        held = self.held.get(entry_id)
+        if held is None and envelope.key_id in self.collectors[collector_id].revoked:
+            held = "key_revoked"
+        if held is not None:
+            return ReceiptEntry(attestation_id=entry_id, status="held", code=held)
         return ReceiptEntry(attestation_id=entry_id, status="accepted")
 
     def _read(self, collector_id: str, envelope: Envelope) -> Collected | KeyRotation:
         """Read an entry that may be signed by the key that its place asks for; a rotation brings the next key."""
         known = self.collectors[collector_id]
-        keys = {known.key.key_id: known.key} | {name: key for name, (key, _, _) in known.retired.items()}
+        retired_keys = {name: key for name, (key, _, _) in known.retired.items()}
+        keys = {known.key.key_id: known.key} | retired_keys | known.revoked
         if len(envelope.signatures) == 1:
             read = statement.read(dsse.verify_any(envelope, tuple(keys.values()))).as_(Collected)
             retired = known.retired.get(envelope.key_id)
@@ -372,7 +380,9 @@ class ReceiverSimulator:
         assert isinstance(raw, dict)
         new = key_from_spki(b64decode(str(raw["publicKey"])))
         turned = statement.read(dsse.verify(envelope, old, new)).as_(KeyRotation)
-        if old == known.key:
+        if digest_text(envelope.id) in self.held:
+            known.revoked[new.key_id] = new
+        elif old == known.key:
             known.retired[old.key_id] = (old, turned.stream.id, turned.stream.sequence)
             known.key = new
         return turned

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from receiver import fsck, lookup
+from receiver import fsck, lookup, streams
 from receiver.caller import Caller
 from receiver.ingest import IngestAnswer
 from receiver.lookup import Filters
@@ -135,8 +135,8 @@ def test_overlapping_batches_at_once_leave_one_row_each_and_no_hole(receiver: Re
     counts = Counter(status for answer in answers for status, _ in told(answer))
     assert counts["accepted"] == 60
     assert counts["held"] == counts["refused"] == 0
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
-    assert (stream.state.mark, stream.state.head, stream.state.forked_from) == (59, 59, None)
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
+    assert (stream.mark, stream.head, stream.forked_from) == (59, 59, None)
     assert fsck.check(receiver.store) == []
 
 
@@ -171,8 +171,8 @@ def test_a_spool_restored_from_an_old_copy_raises_the_fork_alarm(receiver: Recei
     assert rows(receiver, "attestations") == 7
     for one in ours:
         assert lookup.envelope(receiver.store, receiver.workspace_id, dsse.parse(one).id) == one
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
-    assert stream.state.forked_from == 3
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
+    assert stream.forked_from == 3
     assert fsck.check(receiver.store) == []
 
 
@@ -181,8 +181,8 @@ def test_any_order_of_batches_ends_in_the_same_place(receiver: Receiver) -> None
     entries = spool.entries(40)
     for number, start in enumerate((30, 10, 0, 20)):
         receiver.take(caller, f"b{number}", entries[start : start + 10])
-    (stream,) = lookup.streams(receiver.store, receiver.workspace_id, spool.collector_id)
-    assert stream.state.mark == 39
+    (stream,) = streams.of_collector(receiver.store, receiver.workspace_id, spool.collector_id, receiver.now)
+    assert stream.mark == 39
     page = lookup.attestations(receiver.store, receiver.workspace_id, Filters(), 100)
     assert {signed(view).sequence for view in page.items} == set(range(40))
     assert len(page.items) <= wire.MAX_BATCH_ENTRIES

@@ -15,9 +15,12 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from receiver import access, enrol, ingest, keys_at_hand, setup
-from receiver.caller import Caller
+from receiver import access, enrol, hear, ingest, keys_at_hand, setup
+from receiver import confirm as confirming
+from receiver.caller import Caller, operator
+from receiver.confirm import Confirmed
 from receiver.core.admit import Examine, KeyState, KnownKey, Sender, examine_all
+from receiver.hear import Posted
 from receiver.ingest import IngestAnswer
 from receiver.keys_at_hand import RoleSigners
 from receiver.store.engine import Store
@@ -26,6 +29,7 @@ from receiver.store.schema import METADATA
 from shared import statement, wire
 from shared.dsse import Envelope
 from shared.encoding import compact, digest_text, sha256
+from shared.errors import CarnetError
 from shared.keys import Ed25519Signer
 from shared.predicates import COLLECTED, Audience, Collector, Limits, StreamLink
 from shared.statement import subject_commit, subject_sha256
@@ -179,6 +183,11 @@ class Receiver:
         fields = {"audience": self.audience, "token_digest": digest_text(sha256(token.encode())), **changes}
         return wire.emit_enrol_request(name, build.enrolment_request_envelope(key, **fields).to_bytes())
 
+    def confirm(self, *fingerprints: str) -> tuple[Confirmed, ...]:
+        """Confirm keys that wait, as the operator who compared their fingerprints."""
+        rows = confirming.look(self.store, self.workspace_id, [], fingerprints, self.now)
+        return confirming.confirm(self.store, self.signers, rows, operator(self.audience), self.now, self.random)
+
     def enrol(self, seed: int = 1, limits: Limits | None = None) -> tuple[Spool, Caller]:
         """Invite, enrol and let in one collector; gives its spool and its access."""
         key, name = build.signer(seed), f"ci-{seed:02}"
@@ -210,7 +219,10 @@ class Receiver:
     def take_heartbeat(self, caller: Caller, heartbeat: bytes) -> bytes:
         """Post a heartbeat alone."""
         body = compact({"collectorId": caller.collector_id or ""})[:-1] + b',"heartbeat":' + heartbeat + b"}"
-        return ingest.take_heartbeat(self.store, self.signers, caller, body, self.now, self.random)
+        (answer,) = hear.take(self.store, self.signers, [Posted(caller, body)], self.now, self.random)
+        if isinstance(answer, CarnetError):
+            raise answer
+        return answer
 
     def copied(self, folder: Path) -> Receiver:
         """Open a copy of the database, an SQLite file that nobody has open, in a new folder."""

@@ -42,7 +42,7 @@ def start(members: Sequence[Rig]) -> None:
         for one in some:
             one.start_collector(wait=False)
         for one in some:
-            one.wait_for_collector(1)
+            one.wait_for_collector()
 
 
 def _folder(folder: Path, number: int) -> Path:

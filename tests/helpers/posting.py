@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from receiver import access, clock, setup
-from receiver.app import read_master_key
 from receiver.core.tokens import Kind, Scope
+from receiver.named_secrets import read_master_key
 from shared.keys import Ed25519Signer
 from tests.helpers.receiving import JSON, UNLIMITED, Answer, Receiver
 

@@ -21,6 +21,7 @@ from receiver.caller import operator
 from receiver.commands.embedded import Embedded, Names, Secrets
 from receiver.core.revocation import Asked, Loss, What
 from receiver.core.tokens import Kind, Scope
+from receiver.named_secrets import read_master_key
 from receiver.store.engine import Store
 from receiver.web.journal import make_journal
 from receiver.web.settings import WebSettings
@@ -70,7 +71,7 @@ class Receiver:
         """End a token, as the operator would."""
         by, asked = operator(self.audience), Asked(What.TOKEN, token_id, Loss.LOST, None, "lost")
         with self.store() as store:
-            signers = keys_at_hand.load(store, app.read_master_key(self.data.master_key), self.names.workspace)
+            signers = keys_at_hand.load(store, read_master_key(self.data.master_key), self.names.workspace)
             revoke.revoke(store, signers, asked, by, clock.utcnow(), os.urandom)
 
     @contextmanager
@@ -81,8 +82,10 @@ class Receiver:
         yield self._store
 
     def close(self) -> None:
+        """Close what `store` keeps open; it opens again when it is asked for."""
         if self._store is not None:
             self._store.close()
+            self._store = None
 
     async def get(self, path: str, token: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         return await self.ask("GET", path, token, headers=headers)

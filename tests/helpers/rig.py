@@ -27,7 +27,7 @@ from collector.commands.program import program
 from collector.instance import SPOOL_NAME
 from collector.spool import Listed, SpoolReader, State
 from collector.status import SOCKET_NAME, ask_status
-from receiver import access, clock, lookup
+from receiver import access, clock, lookup, streams
 from receiver.commands.all import GROUP
 from receiver.commands.embedded import Embedded
 from receiver.core.tokens import Kind, Scope
@@ -77,6 +77,7 @@ class Rig:
     collector: subprocess.Popen[str] | None = None
     receiver: subprocess.Popen[str] | None = None
     _token: str | None = None
+    _awaited: int = 0
     _stack: ExitStack = field(default_factory=ExitStack)
 
     def __post_init__(self) -> None:
@@ -171,15 +172,15 @@ class Rig:
         """Start the daemon, by default until it answers on its socket."""
         if not self.config.exists():
             self.write_config()
-        before = self.starts
+        self._awaited = self.starts + 1
         words = [programs.command("carnet-collector"), "run", "--config", str(self.config)]
         self.collector = self._stack.enter_context(programs.running(words, self.collector_log))
         if wait:
-            self.wait_for_collector(before + 1)
+            self.wait_for_collector()
 
-    def wait_for_collector(self, times: int) -> None:
-        """Wait until the daemon said for this many times that it started."""
-        eventually("the collector started", lambda: self.starts >= times or self._collector_died())
+    def wait_for_collector(self) -> None:
+        """Wait until the daemon that was started last said that it started."""
+        eventually("the collector started", lambda: self.starts >= self._awaited or self._collector_died())
 
     @property
     def starts(self) -> int:
@@ -356,9 +357,9 @@ class Rig:
         """How many attestations the receiver has."""
         with self.store() as store:
             return sum(
-                view.state.head + 1
+                view.head + 1
                 for one in lookup.collectors(store, self.workspace, 10).items
-                for view in lookup.streams(store, self.workspace, one.collector.collector_id)
+                for view in streams.of_collector(store, self.workspace, one.collector.collector_id, clock.utcnow())
             )
 
     def order(self, *words: str, exits: tuple[int, ...] = (0,)) -> Any:  # noqa: ANN401 - whatever the command prints

@@ -8,13 +8,14 @@ used (`tokens.last_used_at`), and later the audit trail, which counts refusals.
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 
 from receiver import access, clock, fsck, setup
-from receiver.app import read_master_key
 from receiver.core.tokens import Kind, Scope, make_token, parse_token
+from receiver.named_secrets import read_master_key
 from receiver.web.routes import Proof, reads
 from receiver.web.settings import WebSettings
 from receiver.web.table import TABLE
@@ -220,7 +221,7 @@ async def test_no_read_of_one_workspace_shows_what_another_holds(
 async def test_a_workspace_stays_whole_beside_another_one(everything: Everything, foreign: Tokens) -> None:
     key = foreign.of(*Scope)
     for route in TABLE:
-        if route.method == "POST" and route.proof is Proof.SCOPED and route.once:
+        if route.method == "POST" and route.once and HTTPStatus.CREATED in route.gives:
             assert (await everything.call(route, key)).status == 201, name_of(route)
     with everything.receiver.store() as store:
         assert fsck.check(store) == []

@@ -94,7 +94,7 @@ DEPLOYMENT: JsonObject = {
 
 NUMBERS = {"attestations": "n", "records": "r", "stream_events": "e"}
 """Columns that count over all workspaces, and with them how many rows another one has."""
-OF_ATTESTATIONS = {"n", "other", "repeat_of"}
+OF_ATTESTATIONS = {"n", "other", "repeat_of", "received_to"}
 UNCOMPARED = {("accounts", "password_hash")}
 """Its salt comes from the operating system."""
 
@@ -184,7 +184,7 @@ def rows_of(receiver: Receiver) -> dict[str, list[tuple[Any, ...]]]:
         for table, rows in found.items():
             for row in rows:
                 for column in OF_ATTESTATIONS & row.keys():
-                    row[column] = None if row[column] is None else ranks[row[column]]
+                    row[column] = ranks.get(row[column], row[column])
             if (number := NUMBERS.get(table)) not in {None, "n"}:
                 for at, row in enumerate(sorted(rows, key=lambda one: int(one[str(number)]))):
                     row[str(number)] = at

@@ -19,7 +19,7 @@ from shared.dsse import Envelope
 from shared.encoding import JsonObject, b64encode, canonical, digest_text, parse_payload
 from shared.errors import Code
 from shared.keys import Ed25519Signer
-from tests.helpers import build, build_acts
+from tests.helpers import build, build_acts, build_passports
 
 FOLDER = Path(__file__).resolve().parent / "statements"
 UNDERSTOOD, NOT_UNDERSTOOD = "", Code.NOT_UNDERSTOOD.value
@@ -105,6 +105,12 @@ def _good() -> Iterator[tuple[str, str, Envelope, Ed25519Signer]]:
         "release": (predicates.RELEASE, build_acts.release()),
         "gap-closed": (predicates.GAP_CLOSED, build_acts.gap_closed()),
         "missing": (predicates.MISSING, build_acts.missing()),
+        "policy": (predicates.POLICY, build_passports.policy()),
+        "approval": (predicates.APPROVAL, build_passports.approval()),
+        "waiver": (predicates.WAIVER, build_passports.waiver()),
+        "passport": (predicates.PASSPORT, build_passports.passport()),
+        "passport-held": (predicates.PASSPORT, build_passports.held_passport()),
+        "verification-summary": (predicates.SUMMARY, build_passports.summary()),
     }
     for name, (uri, predicate) in acts.items():
         yield (
@@ -123,6 +129,16 @@ def _good() -> Iterator[tuple[str, str, Envelope, Ed25519Signer]]:
     first = build.keyring()
     yield "keyring-first", "version 1 of a keyring: previous is null", first, root
     yield "keyring-second", "version 2, linked to version 1", build.keyring(version=2, previous=first.id), root
+    ended = build.keyring(
+        version=2,
+        previous=first.id,
+        revocations=[collector.public.key_id],
+        ended=[
+            {"key_id": collector.public.key_id, "number": 7, "since": build.NOW},
+            {"key_id": collector.public.key_id, "number": 8, "since": None},
+        ],
+    )
+    yield "keyring-ended", "a keyring that says since when a collector's key is not good", ended, root
 
 
 def _text(envelope: Envelope) -> str:

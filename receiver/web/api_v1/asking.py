@@ -8,7 +8,7 @@ from aiohttp import web
 from pydantic import BeforeValidator, Field, JsonValue
 
 from receiver import lookup
-from receiver.core.evidence import AnyBasis, Kind
+from receiver.core.evidence import AnyBasis
 from receiver.core.placing import Status
 from receiver.core.tokens import Scope
 from receiver.web import answers
@@ -22,6 +22,7 @@ from receiver.web.state import caller, services
 from shared.encoding import MAX_INTEGER, digest_text
 from shared.errors import Code, StateError
 from shared.fields import Count, DigestText, Id, Name, Timestamp
+from shared.judging.contradictions import Kind
 from shared.predicates import ClaimType
 from shared.wire import API, FieldProblem
 

@@ -9,19 +9,31 @@ from pydantic import Field
 
 from receiver import lookup
 from receiver.core.deployments import DeploymentStatus, due
+from receiver.core.placing import Status
 from receiver.core.runs import Conclusion, RunStatus, StepStatus
 from receiver.record import Stored
 from receiver.web.answers import LEFT_OUT, AnswerModel
 from receiver.web.api_v1.asking import Contradiction, SaidBy, shown_contradiction
 from receiver.web.api_v1.fields import Free
 from shared.encoding import digest_text
-from shared.fields import DigestText, Timestamp
+from shared.errors import Code
+from shared.fields import Count, DigestText, Timestamp
 
 _Text = Annotated[str | None, LEFT_OUT]
 _Number = Annotated[int | None, LEFT_OUT]
 _Time = Annotated[Timestamp | None, LEFT_OUT]
 _Object = Annotated[Free | None, LEFT_OUT]
 _Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+
+
+class Standing(AnswerModel):
+    """How something that was posted stands now; what is held helps no decision."""
+
+    status: Status
+    code: Code | None
+    """Why it is held; null where it is not."""
+    released_by: Annotated[Count | None, LEFT_OUT]
+    """The number in the register of the statement by which it counts, where it was held and released."""
 
 
 class Recorded(AnswerModel):
@@ -32,6 +44,8 @@ class Recorded(AnswerModel):
     """The newest signed word on it: the SHA-256 of what the receiver signed."""
     said_by: SaidBy
     """Who says so: the token that it came with last."""
+    standing: Standing
+    """Whether that counts. A run stands by every word on it: it goes on from what was said before."""
     contradictions: tuple[Contradiction, ...]
     """What speaks against it."""
     supersedes: str | None
@@ -147,7 +161,7 @@ def shown_deployment(view: lookup.RecordView, now: datetime) -> Deployment:
 
 def view_of(stored: Stored) -> lookup.RecordView:
     """What was stored, as reads give it."""
-    return lookup.RecordView(stored.record, stored.attestation_id, stored.against)
+    return lookup.RecordView(stored.record, stored.attestation_id, stored.against, stored.standing)
 
 
 def with_cut(answer: _R, stored: Stored) -> _R:
@@ -167,6 +181,9 @@ def _shown(model: type[_R], view: lookup.RecordView, added: dict[str, Any]) -> _
             "id": row.record_id,
             "attestationId": digest_text(view.attestation_id),
             "saidBy": SaidBy(kind="token", id=row.token_id),
+            "standing": Standing(
+                status=view.standing.status, code=view.standing.code, released_by=view.standing.released_by
+            ),
             "contradictions": tuple(shown_contradiction(one) for one in view.against),
             "supersedes": row.supersedes,
             "supersededBy": row.superseded_by,

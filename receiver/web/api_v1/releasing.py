@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from http import HTTPStatus
 from typing import Annotated
 
@@ -12,7 +13,9 @@ from pydantic import Field
 from receiver import lookup, release
 from receiver.core.placing import Status
 from receiver.core.tokens import Scope
+from receiver.record import Once
 from receiver.web import answers
+from receiver.web.acting import act_once
 from receiver.web.answers import AnswerModel, Listed
 from receiver.web.api_v1.asking import Attestation, shown_attestation
 from receiver.web.api_v1.fields import Sha256
@@ -20,7 +23,7 @@ from receiver.web.bodies import RequestModel, read_body, read_model
 from receiver.web.queries import Page, read_query
 from receiver.web.routes import reads, writes
 from receiver.web.state import ask_signed, caller, services
-from shared.encoding import MAX_INTEGER, digest_text
+from shared.encoding import MAX_INTEGER, compact, digest_text
 from shared.fields import Count, DigestText, LongName, Timestamp
 from shared.predicates import Person
 from shared.wire import API
@@ -57,6 +60,8 @@ class ReleaseAnswer(AnswerModel):
     revocation: Count | None
     reason: str
     """Why, as the first of both said."""
+    second_reason: str | None
+    """Why, as the second said, where that was something else."""
     by: tuple[Person, ...]
     at: Timestamp
     """When it was proposed, or signed."""
@@ -79,10 +84,19 @@ async def release_held(request: web.Request) -> web.Response:
     Two tokens are two people where they are known by different labels. The first one's word is kept for a week. What
     was released before is answered as it stands.
     """
-    asked = read_model(ReleaseRequest, await read_body(request))
+    raw = await read_body(request)
+    asked = read_model(ReleaseRequest, raw)
     wanted = release.Wanted(tuple(bytes.fromhex(one) for one in asked.attestations), asked.revocation, asked.reason)
-    desk = services(request).desk
-    done = await ask_signed(request, release.propose, wanted, caller(request), desk.now(), desk.random, request.remote)
+    who, desk = caller(request), services(request).desk
+
+    async def act(once: Once | None) -> release.Answered:
+        reply = release.Reply(once, partial(_answered, wanted))
+        return await ask_signed(request, release.answer, wanted, who, desk.now(), desk.random, request.remote, reply)
+
+    return await act_once(request, raw, act)
+
+
+def _answered(wanted: release.Wanted, done: release.Released) -> release.Answered:
     waiting = done.number is None
     answer = ReleaseAnswer(
         status=ReleaseState.WAITING if waiting else ReleaseState.RELEASED,
@@ -91,10 +105,11 @@ async def release_held(request: web.Request) -> web.Response:
         attestations=tuple(digest_text(one) for one in wanted.attestations),
         revocation=wanted.revocation,
         reason=done.reason,
+        second_reason=done.second_reason,
         by=done.by,
         at=done.at,
     )
-    return answers.model(answer, HTTPStatus.ACCEPTED if waiting else HTTPStatus.OK)
+    return release.Answered(HTTPStatus.ACCEPTED if waiting else HTTPStatus.OK, compact(answer.to_wire()))
 
 
 ROUTES = (
@@ -106,5 +121,6 @@ ROUTES = (
         takes=ReleaseRequest,
         gives={200: ReleaseAnswer, 202: ReleaseAnswer},
         may={HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT},
+        once=True,
     ),
 )

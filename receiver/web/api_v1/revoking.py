@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Annotated
 
 from aiohttp import web
@@ -11,14 +12,16 @@ from receiver import revoke
 from receiver.core.impact import Effect, Some
 from receiver.core.revocation import Asked, Loss, What
 from receiver.core.tokens import Scope
+from receiver.record import Once
 from receiver.web import answers
+from receiver.web.acting import act_once
 from receiver.web.answers import AnswerModel
 from receiver.web.api_v1.fields import lower, sha256
 from receiver.web.bodies import FieldsError, RequestModel, read_body, read_model
 from receiver.web.queries import Query, read_query
 from receiver.web.routes import reads, writes
 from receiver.web.state import ask_signed, caller, services
-from shared.encoding import digest_text
+from shared.encoding import compact, digest_text
 from shared.errors import Code, StateError
 from shared.fields import Count, DigestText, LongName, Timestamp
 from shared.wire import API, FieldProblem
@@ -146,17 +149,25 @@ async def token_impact(request: web.Request) -> web.Response:
 async def _revoke(
     request: web.Request, what: What, named: str, model: type[RevocationRequest | TokenRevocationRequest]
 ) -> web.Response:
-    body = read_model(model, await read_body(request))
+    raw = await read_body(request)
+    body = read_model(model, raw)
     if body.kind is Loss.COMPROMISED and "since" not in body.model_fields_set:
         problem = FieldProblem(field="since", message="name a time, or null where it is not known since when")
         raise FieldsError(Code.INVALID_FIELD, (problem,))
     asked = Asked(what, named, body.kind, body.since, body.reason)
     who, desk = caller(request), services(request).desk
-    if body.dry_run:
-        found = await desk.ask(revoke.impact, who.workspace_id, asked, desk.now())
-    else:
-        found = await ask_signed(request, revoke.revoke, asked, who, desk.now(), desk.random, request.remote)
-    return answers.model(_shown(found, dry_run=body.dry_run))
+
+    def write(found: Effect) -> revoke.Answered:
+        return revoke.Answered(HTTPStatus.OK, compact(_shown(found, dry_run=body.dry_run).to_wire()))
+
+    async def act(once: Once | None) -> revoke.Answered:
+        reply, now = revoke.Reply(once, write), desk.now()
+        if body.dry_run:
+            hand = desk.ask if once is None else desk.change
+            return await hand(revoke.answer_impact, who.workspace_id, asked, now, reply)
+        return await ask_signed(request, revoke.answer, asked, who, now, desk.random, request.remote, reply)
+
+    return await act_once(request, raw, act)
 
 
 async def _impact(request: web.Request, what: What, named: str) -> web.Response:
@@ -208,9 +219,17 @@ ROUTES = (
         Scope.ADMIN,
         takes=RevocationRequest,
         gives={200: Revoked},
+        once=True,
     ),
-    writes(f"{_KEY}/revoke", revoke_key, Scope.ADMIN, takes=RevocationRequest, gives={200: Revoked}),
+    writes(f"{_KEY}/revoke", revoke_key, Scope.ADMIN, takes=RevocationRequest, gives={200: Revoked}, once=True),
     reads(f"{_KEY}/impact", key_impact, Scope.ADMIN, asks=ImpactQuery, gives=Revoked),
-    writes(f"{_TOKEN}/revoke", revoke_token, Scope.ADMIN, takes=TokenRevocationRequest, gives={200: Revoked}),
+    writes(
+        f"{_TOKEN}/revoke",
+        revoke_token,
+        Scope.ADMIN,
+        takes=TokenRevocationRequest,
+        gives={200: Revoked},
+        once=True,
+    ),
     reads(f"{_TOKEN}/impact", token_impact, Scope.ADMIN, asks=ImpactQuery, gives=Revoked),
 )

@@ -10,7 +10,8 @@ import pytest
 
 from collector import enrolment
 from collector.client import Client, ClientSettings
-from collector.enrol import Offered, ask_keyring, enrol, enrolment_request, parse_token, pin
+from collector.enrol import ask_keyring, enrol, parse_token
+from collector.enrolling import Offered, enrolment_request, pin
 from collector.trust import Enrolled, follow
 from shared.errors import CarnetError, ConfigError, MalformedError, StateError, TryLaterError, UntrustedError
 from shared.keyring import open_keyring
@@ -173,7 +174,7 @@ def test_a_damaged_enrolment_is_refused_in_words(tmp_path: Path, content: bytes)
     path = tmp_path / enrolment.FILE_NAME
     path.write_bytes(content)
     path.chmod(0o600)
-    with pytest.raises(ConfigError, match="enrol once more"):
+    with pytest.raises(ConfigError, match="put it back from a backup"):
         enrolment.load(tmp_path)
 
 

@@ -2,63 +2,21 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from collector.attest import Identity
-from collector.keyfiles import choose, new_path, put_away, retire
-from collector.keys import Held, Keys, due_at, overdue
-from collector.rotating import Rotator
-from collector.spool import Spool, State
+from collector.keyfiles import new_path, put_away, retire
+from collector.keys import Held, due_at, overdue
+from collector.masking import PublicId
+from collector.spool import State
 from shared import dsse, statement
-from shared.encoding import sha256
 from shared.errors import ConfigError, StateError, TryLaterError
 from shared.keyfile import load_key, write_key
 from shared.predicates import KeyRotation
 from tests.helpers import build
 from tests.helpers.build_acts import key_rotation_envelope
 from tests.helpers.spools import EPOCH, NOW, candidate, open_spool, pending, put, settle
-
-IDENTITY = Identity(build.AUDIENCE, build.COLLECTOR_ID, "1.0.0", sha256(b"config"))
-
-
-class Collector:
-    """A collector's folder, opened as a start opens it."""
-
-    def __init__(self, folder: Path, passphrase: bytes | None = None) -> None:
-        self.folder, self.passphrase = folder, passphrase
-        self.key = folder / "key.pem"
-        if not self.key.exists():
-            write_key(self.key, sha256(b"first"), passphrase)
-        self.told: list[tuple[str, dict[str, Any]]] = []
-        self.seeds = 0
-        self.start()
-
-    def start(self) -> None:
-        self.spool: Spool = open_spool(self.folder)
-        self.keys = Keys(choose(self.key, self.passphrase, self.spool.rotations()))
-        self.rotator = Rotator(
-            self.spool, IDENTITY, self.keys, self.key, self.passphrase, EPOCH, lambda: NOW, self._random,
-            lambda event, **facts: self.told.append((event, facts)),
-        )  # fmt: skip
-        self.rotator.tidy()
-
-    def restart(self) -> None:
-        """Kill it, and start it again."""
-        self.spool.close()
-        self.start()
-
-    def _random(self, count: int) -> bytes:
-        self.seeds += 1
-        return sha256(b"random %d" % self.seeds)[:count]
-
-    def files(self) -> set[str]:
-        return {path.name for path in self.folder.glob("key*")}
-
-    @property
-    def signing(self) -> str:
-        return self.keys.now.signing.public.key_id
+from tests.helpers.turning import Collector
 
 
 @pytest.fixture
@@ -73,6 +31,8 @@ def test_a_rotation_takes_the_next_place_signed_by_the_old_key_and_the_new_one(h
     done = host.rotator.rotate()
     assert done.place == 0
     assert host.spool.head().next_sequence == 1
+    (told,) = [facts for event, facts in host.told if event == "key_rotated"]
+    assert [type(told[name]) for name in ("old", "new")] == [PublicId] * 2, "an operator can read them in the log"
     shown = host.spool.show(0)
     assert shown.entry.state is State.PENDING
     envelope = dsse.parse(shown.envelope or b"")

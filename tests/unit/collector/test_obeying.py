@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from collector.obeying import Asked, Obedience, beat_seconds, judge, to_do
+from collector.obeying import Asked, KeyNow, Obedience, beat_seconds, judge, overdue, to_do
 from collector.spool import State
 from shared.predicates import Heartbeat
 from shared.requests import MAX_REQUESTS, Outcome, Request
@@ -47,44 +47,72 @@ async def both(tmp_path: Path) -> AsyncIterator[Pair]:
 def test_each_kind_is_obeyed_as_far_as_the_configuration_allows(
     request_: Request, allowed: Obedience, expected: Outcome
 ) -> None:
-    (found,) = judge([request_], {}, allowed, KEY, NOW)
+    (found,) = judge([request_], {}, allowed, KeyNow(KEY), NOW)
     assert found == Asked(request_, expected, NOW, KEY)
 
 
 def test_a_request_that_comes_again_is_not_obeyed_again() -> None:
-    first = judge([RESCAN, BEAT], {}, Obedience(), KEY, NOW)
-    assert to_do(first, {}, 2).rescan
+    first = judge([RESCAN, BEAT], {}, Obedience(), KeyNow(KEY), NOW)
+    assert to_do(first, {}, 2, KEY).rescan
     assert beat_seconds(first, {}, Obedience()) == 300
     known = {one.request: one for one in first}
-    again = judge([RESCAN, BEAT], known, Obedience(), KEY, NOW + timedelta(hours=1))
+    again = judge([RESCAN, BEAT], known, Obedience(), KeyNow(KEY), NOW + timedelta(hours=1))
     assert again == first
-    assert not to_do(again, known, 2).rescan
+    assert not to_do(again, known, 2, KEY).rescan
     assert beat_seconds(again, known, Obedience()) is None
 
 
 def test_a_rotation_is_asked_for_until_another_key_signs() -> None:
-    first = judge([ROTATE], {}, Obedience(), KEY, NOW)
+    first = judge([ROTATE], {}, Obedience(), KeyNow(KEY), NOW)
     known = {one.request: one for one in first}
-    again = judge([ROTATE], known, Obedience(), KEY, NOW)
-    assert (to_do(again, known, 1).rotate, to_do(again, known, 1).rotate_before) == (True, ROTATE.before)
-    (done,) = judge([ROTATE], known, Obedience(), OTHER, NOW)
+    again = judge([ROTATE], known, Obedience(), KeyNow(KEY), NOW)
+    found = to_do(again, known, 1, KEY)
+    assert (found.rotate, found.rotate_before) == (True, ROTATE.before)
+    (waits,) = judge([ROTATE], known, Obedience(), KeyNow(OTHER, introduced=False), NOW)
+    assert waits.outcome is Outcome.UNDER_WAY
+    assert not to_do([waits], known, 1, OTHER).rotate, "the new key signs; the receiver has only to learn of it"
+    (done,) = judge([ROTATE], known, Obedience(), KeyNow(OTHER), NOW)
     assert done.outcome is Outcome.DONE
-    assert not to_do([done], known, 1).rotate
-    assert judge([ROTATE], {ROTATE: done}, Obedience(), "sha256:three", NOW) == (done,)
+    assert not to_do([done], known, 1, OTHER).rotate
+    assert judge([ROTATE], {ROTATE: done}, Obedience(), KeyNow("sha256:three"), NOW) == (done,)
+
+
+def test_a_key_that_may_not_be_turned_over_now_is_put_off_until_it_may() -> None:
+    (stuck,) = judge([ROTATE], {}, Obedience(), KeyNow(KEY, may_turn=False), NOW)
+    assert stuck.outcome is Outcome.PUT_OFF
+    assert not to_do([stuck], {}, 1, KEY).rotate
+    (held,) = judge([ROTATE], {ROTATE: stuck}, Obedience(), KeyNow(OTHER, introduced=False, may_turn=False), NOW)
+    assert held.outcome is Outcome.PUT_OFF, "a rotation that is held has not met it"
+    (again,) = judge([ROTATE], {ROTATE: stuck}, Obedience(), KeyNow(KEY), NOW)
+    assert again.outcome is Outcome.UNDER_WAY
+    assert to_do([again], {ROTATE: stuck}, 1, KEY).rotate
+
+
+def test_a_new_key_that_is_not_there_by_its_date_is_said_and_nothing_else() -> None:
+    assert ROTATE.before is not None
+    late = ROTATE.before
+    waits, stuck = Asked(ROTATE, Outcome.UNDER_WAY, NOW, KEY), Asked(ROTATE, Outcome.PUT_OFF, NOW, KEY)
+    assert overdue([waits, stuck], late - timedelta(seconds=1)) == []
+    (one, other) = overdue([waits, stuck], late)
+    assert one == other
+    assert "2026-" in one
+    for outcome in (Outcome.DONE, Outcome.NOT_ALLOWED):
+        assert overdue([replace(waits, outcome=outcome)], late) == []
+    assert overdue([replace(waits, request=RESCAN)], late) == []
 
 
 @pytest.mark.parametrize(("asked", "expected"), [(0, 30), (29, 30), (31, 31), (3_601, 3_600), (1 << 52, 3_600)])
 def test_an_interval_stays_within_its_bounds(asked: int, expected: float) -> None:
     request = Request(kind="heartbeat", seconds=asked)
-    assert beat_seconds(judge([request], {}, Obedience(), KEY, NOW), {}, Obedience()) == expected
+    assert beat_seconds(judge([request], {}, Obedience(), KeyNow(KEY), NOW), {}, Obedience()) == expected
 
 
 def test_more_requests_than_a_receipt_may_carry_and_unknown_ones_are_counted() -> None:
     many = [Request(kind=f"new-{number}") for number in range(MAX_REQUESTS + 3)]
-    found = judge(many, {}, Obedience(), KEY, NOW)
+    found = judge(many, {}, Obedience(), KeyNow(KEY), NOW)
     assert len(found) == MAX_REQUESTS
-    assert to_do(found, {}, len(many)).passed_over == MAX_REQUESTS + 3
-    assert to_do(found, {one.request: one for one in found}, MAX_REQUESTS).passed_over == 0
+    assert to_do(found, {}, len(many), KEY).passed_over == MAX_REQUESTS + 3
+    assert to_do(found, {one.request: one for one in found}, MAX_REQUESTS, KEY).passed_over == 0
 
 
 def said(both: Pair) -> list[Heartbeat]:

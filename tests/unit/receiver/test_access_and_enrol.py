@@ -220,20 +220,15 @@ def test_without_approval_a_person_confirms_the_fingerprint_first(receiver: Rece
     assert (waiting.status, waiting.enrolment) == ("pending", None)
     assert enrol_with(receiver, token, body) == waiting
     with pytest.raises(StateError):
-        enrol.confirm(
-            receiver.store, receiver.signers, receiver.workspace_id, build.digest("other"), NOW, receiver.random
-        )
-    confirmed = enrol.confirm(
-        receiver.store, receiver.signers, receiver.workspace_id, key.public.key_id, NOW, receiver.random
-    )
-    assert confirmed.status == "active"
+        receiver.confirm(build.digest("other"))
+    (confirmed,) = receiver.confirm(key.public.key_id)
     assert confirmed.collector_id == waiting.collector_id
     # The collector learns it by asking again, also after the invitation has ended.
     receiver.now = NOW + timedelta(days=3)
-    assert enrol_with(receiver, token, body) == confirmed
+    assert enrol_with(receiver, token, body) == EnrolAnswer(waiting.collector_id, "active", confirmed.enrolment)
     with pytest.raises(StateError) as twice:
-        enrol.confirm(receiver.store, receiver.signers, receiver.workspace_id, key.public.key_id, NOW, receiver.random)
-    assert code_raised(twice) is Code.CONFLICT
+        receiver.confirm(key.public.key_id)
+    assert code_raised(twice) is Code.NOT_FOUND
     assert fsck.check(receiver.store) == []
 
 

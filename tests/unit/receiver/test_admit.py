@@ -42,7 +42,7 @@ def test_an_entry_of_an_active_key_is_examined_with_all_that_its_place_needs() -
         (Spool(key=build.signer(2)).entry(), Code.UNKNOWN_KEY),
         (build.signed(HEARTBEAT, build.heartbeat(), build.signer()).to_bytes(), Code.WRONG_TYPE),
         (
-            build.signed("urn:carnet:passport:v1", build.heartbeat(), build.signer()).to_bytes(),
+            build.signed("urn:carnet:unheard-of:v1", build.heartbeat(), build.signer()).to_bytes(),
             Code.WRONG_TYPE,
         ),
         (build.signed(HEARTBEAT, build.collected(), build.signer()).to_bytes(), Code.MALFORMED_STATEMENT),

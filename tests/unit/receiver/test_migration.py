@@ -1,6 +1,9 @@
 """Databases of every older schema are read by this version; `tests/fixtures/receiver-N/` has one each."""
 
 import shutil
+import sqlite3
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,9 @@ from receiver.store import attestations, revisions, workspaces
 from receiver.store import migrate as migrations
 from receiver.store.engine import Store
 from receiver.store.migrate import migrate
+from shared.predicates import Limits
+from tests.helpers import build
+from tests.helpers.fleet import make_receiver
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 STORED = 12
@@ -39,3 +45,60 @@ def test_an_older_database_is_migrated_with_everything_in_it(schema: str, tmp_pa
         assert fsck.check(store) == []
     finally:
         store.close()
+
+
+def test_what_came_before_columns_were_made_of_it_has_them_after_the_upgrade(tmp_path: Path) -> None:
+    """Heartbeats from before schema 0005, and what was refused before 0008."""
+    columns = "SELECT issued_at, high_water, head, waiting, steps, ended FROM heartbeats ORDER BY stream_id"
+    refused = "SELECT id, first_covered FROM places WHERE stored = 0 ORDER BY id"
+    receiver = make_receiver(tmp_path)
+    spool, caller = receiver.enrol(1)
+    receiver.take_heartbeat(caller, spool.heartbeat())
+    spool, caller = receiver.enrol(2, Limits(repositories=("nobody/*",)))
+    receiver.take(caller, "a", spool.entries(2))
+    receiver.now += timedelta(minutes=1)
+    receiver.take(caller, "b", spool.entries(1))
+    marks = {"id": spool.stream_id, "epoch": build.EPOCH, "high_water": 5, "head": build.digest("head")}
+    named = [{"sequence": at, "id": build.digest(str(at)), "reason": "too_large"} for at in (3, 4, 8)]
+    last = {"id": build.digest("receipt"), "received_at": receiver.now}
+    beat = spool.heartbeat(stream=marks, quarantined=named, dropped=named[:1], last_receipt=last)
+    receiver.take_heartbeat(caller, beat)
+    assert fsck.check(receiver.store) == []
+    with receiver.behind_its_back() as database:
+        before = database.execute(columns).fetchall(), database.execute(refused).fetchall()
+        assert len(before[1]) == 3
+        for statement in (
+            "UPDATE heartbeats SET issued_at = NULL, high_water = NULL, head = NULL, waiting = NULL, steps = '[]'",
+            "UPDATE heartbeats SET ended = '{}'",
+            "DROP TABLE disputes",
+            "DROP INDEX streams_forked",
+            "ALTER TABLE places DROP COLUMN late",
+            "ALTER TABLE places DROP COLUMN first_covered",
+            "ALTER TABLE streams DROP COLUMN forked_after",
+            "ALTER TABLE revocations DROP COLUMN received_to",
+            "UPDATE alembic_version SET version_num = '0007'",
+        ):
+            database.execute(statement)
+        database.commit()
+        migrate(receiver.database_url)
+    with receiver.behind_its_back() as database:
+        assert (database.execute(columns).fetchall(), database.execute(refused).fetchall()) == before
+    assert fsck.check(receiver.store) == []
+    receiver.store.close()
+
+
+def test_a_fork_of_an_older_database_was_known_to_no_release_and_no_revocation_ends_it(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    path = Path(shutil.copy(FIXTURES / "receiver-0002" / "receiver.db", folder))
+    path.chmod(0o600)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("UPDATE streams SET forked_from = 1")
+        database.commit()
+    migrate(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as database:
+        (last,) = database.execute("SELECT MAX(number) FROM register").fetchone()
+        assert last > 0
+        assert {row[0] for row in database.execute("SELECT forked_after FROM streams")} == {last}
+        kept = database.execute("SELECT kind, sequence, known_after, key_id FROM disputes").fetchall()
+        assert set(kept) == {("parted", 1, last, bytes(32))}

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from receiver.core.admit import Examined, KeyState, KnownKey, Placed, Sender, Unreadable, examine, examine_all
-from receiver.core.placing import Desk, Known, Outcome, Place, Status, StreamState, spots_around
+from receiver.core.judging import Desk
+from receiver.core.placing import Known, Outcome, Place, Status, StreamState, spots_around
 from receiver.core.rotation import examine_batch
 from shared import dsse
 from shared.dsse import Envelope

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from receiver.core.posting import Record
-from receiver.store import attestations, records
+from receiver.store import attestations, records, suspects
 from receiver.store.attestations import Filters
 from receiver.store.engine import Tx
 from receiver.store.records import RecordFilters
@@ -74,3 +74,11 @@ def test_a_page_of_records_is_neither_sorted_nor_searched_for(receiver: Receiver
     )
     assert steps
     assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+
+def test_how_things_stand_is_asked_of_small_tables_by_whole_keys(receiver: Receiver) -> None:
+    asked = receiver.store.read(
+        lambda tx: plan(tx, lambda tx: suspects.facts(tx, receiver.workspace_id, range(1, 200)))
+    )
+    assert any("COVERING INDEX streams_forked" in step for step in asked)
+    assert [step for step in asked if "SCAN" in step or step.endswith("(workspace_id=?)")] == []

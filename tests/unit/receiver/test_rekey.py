@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from collector.enrol import Offered, pin
+from collector.enrolling import Offered, pin
 from collector.trust import follow
-from receiver import fsck, keys_at_hand, lookup, rekey
+from receiver import fsck, keys_at_hand, lookup, rekey, revoke
+from receiver.caller import operator
+from receiver.core.revocation import Asked, Loss, What
 from shared import dsse
 from shared.encoding import b64encode, parse_object
 from shared.errors import Code, UntrustedError
@@ -147,3 +149,25 @@ def test_the_keyring_says_both_roots_in_its_payload(receiver: Receiver) -> None:
         b64encode(receiver.root.public.spki),
         b64encode(SUCCESSOR.public.spki),
     ]
+
+
+def test_a_keyring_says_since_when_a_collectors_key_is_not_good_by_each_revocation_that_stands(
+    receiver: Receiver,
+) -> None:
+    spool, _ = receiver.enrol()
+    key_id, by = spool.key.public.key_id, operator(receiver.audience)
+    assert rotate(receiver, Role.RECEIPT).revocations == ()
+    numbers = []
+    for since in (NOW - timedelta(days=1), None):
+        asked = Asked(What.KEY, key_id, Loss.COMPROMISED, since, "as ticket 17 says")
+        numbers.append(
+            revoke.revoke(receiver.store, receiver.signers, asked, by, receiver.now, receiver.random).revocation
+        )
+    assert rotate(receiver, Role.RECEIPT).revocations == (key_id,)
+    newest, _ = follow(held_by_a_collector(receiver), versions(receiver))
+    assert newest.content.revocations == (key_id,)
+    assert [(one.key_id, one.number, one.since) for one in newest.content.ended] == [
+        (key_id, numbers[0], NOW - timedelta(days=1)),
+        (key_id, numbers[1], None),
+    ]
+    assert fsck.check(receiver.store) == []

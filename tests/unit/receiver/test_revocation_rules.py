@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from receiver.core.holding import End, Link, Standing, received, standing
+from receiver.core.holding import End, Standing, standing
 from receiver.core.placing import Status
 from receiver.core.revocation import (
     Introduced,
@@ -54,33 +54,6 @@ def test_how_something_stands(
     received_at: datetime, ends: tuple[End, ...], hold: Code | None, released: int | None, expected: Standing
 ) -> None:
     assert standing(hold, received_at, ends, released) == expected
-
-
-def chain(*times: float | None, broken_at: int | None = None, hole_at: int | None = None) -> list[Link]:
-    """Places one behind the other, received at these hours."""
-    links = []
-    for place, hour in enumerate(times):
-        sequence = place if hole_at is None or place < hole_at else place + 1
-        previous = None if place == 0 else b"other" if place == broken_at else b"%d" % (place - 1)
-        links.append(Link(sequence, b"%d" % place, previous, None if hour is None else hours(hour)))
-    return links
-
-
-@pytest.mark.parametrize(
-    ("links", "expected"),
-    [
-        pytest.param(chain(0, 1, 2), (0, 1, 2), id="each by itself"),
-        pytest.param(chain(5, 6, 2), (2, 2, 2), id="what a later one leads to was there before it"),
-        pytest.param(chain(5, 6, 2, 9), (2, 2, 2, 9), id="nothing is shown of what follows"),
-        pytest.param(chain(5, 6, 2, broken_at=2), (5, 6, 2), id="a link to another one shows nothing"),
-        pytest.param(chain(5, 6, 2, hole_at=2), (5, 6, 2), id="a hole shows nothing"),
-        pytest.param(chain(5, None, 2), (2, 2, 2), id="a refused one is a link too"),
-        pytest.param(chain(None), (None,), id="never received"),
-    ],
-)
-def test_when_something_is_shown_to_have_been_received(links: list[Link], expected: tuple[float | None, ...]) -> None:
-    shown = received(links)
-    assert tuple(shown.get(link.id) for link in links) == tuple(None if one is None else hours(one) for one in expected)
 
 
 KEYS = (

@@ -237,10 +237,12 @@ def test_an_encrypted_key_is_read_back_with_its_passphrase(tmp_path: Path) -> No
     assert load_key(path, b"open sesame").public == made.public == signer(1).public
 
 
-def test_a_key_in_the_clear_needs_no_passphrase_and_minds_none(tmp_path: Path) -> None:
+def test_a_key_in_the_clear_is_refused_where_a_passphrase_is_given(tmp_path: Path) -> None:
     path = tmp_path / "key.pem"
     write_key(path, seed(1))
-    assert load_key(path, b"of no use").public == signer(1).public
+    with pytest.raises(ConfigError, match="is not encrypted"):
+        load_key(path, b"of no use")
+    assert load_key(path).public == signer(1).public
 
 
 @pytest.mark.parametrize("passphrase", [b"open sesame ", b"", b"Open Sesame", b"\xff"])

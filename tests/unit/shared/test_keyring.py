@@ -14,7 +14,7 @@ from shared.errors import CarnetError, Code, MalformedError, UntrustedError
 from shared.keyring import TrustedKeyring, newer_keyring, open_keyring
 from shared.keys import Ed25519Signer, PublicKey
 from shared.predicates import Receipt, Role, RoleKey
-from tests.helpers import build, build_acts
+from tests.helpers import build, build_acts, build_passports
 from tests.helpers.build import AUDIENCE, NOW, OTHER_AUDIENCE, Row, signer
 
 ROOT = build.root_signer().public
@@ -174,6 +174,11 @@ def predicate_of(uri: str, key: Ed25519Signer) -> predicates.Predicate:
             entries=(),
         ),
         predicates.KEYRING: held().content.model_copy(update={"key_id": key.public.key_id}),
+        predicates.POLICY: build_passports.policy(key_id=key.public.key_id),
+        predicates.APPROVAL: build_passports.approval(key_id=key.public.key_id),
+        predicates.WAIVER: build_passports.waiver(key_id=key.public.key_id),
+        predicates.PASSPORT: build_passports.passport(key_id=key.public.key_id),
+        predicates.SUMMARY: build_passports.summary(build_passports.passport(key_id=key.public.key_id)),
     }
     return made[uri]
 

@@ -171,6 +171,10 @@ REGISTERED = {
     predicates.REVOCATION,
     predicates.RELEASE,
     predicates.GAP_CLOSED,
+    predicates.POLICY,
+    predicates.WAIVER,
+    predicates.APPROVAL,
+    predicates.PASSPORT,
 }
 
 
@@ -189,6 +193,11 @@ def test_the_table_is_closed_and_says_who_signs() -> None:
         predicates.RELEASE: Role.DECISION,
         predicates.GAP_CLOSED: Role.DECISION,
         predicates.MISSING: Role.DECISION,
+        predicates.POLICY: Role.DECISION,
+        predicates.WAIVER: Role.DECISION,
+        predicates.APPROVAL: Role.DECISION,
+        predicates.PASSPORT: Role.DECISION,
+        predicates.SUMMARY: Role.DECISION,
     }
     assert {uri for uri, row in TABLE.items() if row.logged} == {
         predicates.COLLECTED,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from receiver.core.evidence import Kind, contradictions, typed
 from shared.encoding import JsonObject, JsonValue
+from shared.judging.contradictions import Kind, contradictions, typed
 from shared.predicates import ClaimType
 
 TESTS, COVERAGE, SCAN = ClaimType.TEST_RESULTS, ClaimType.COVERAGE, ClaimType.SECURITY_SCAN

@@ -1,0 +1,47 @@
+"""What was released and taken back, each by the register number of the statement that says so; it only grows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import func, insert, select
+
+from receiver.store.columns import micros, moment
+from receiver.store.engine import Tx
+from receiver.store.revocation_tables import releases, taken_back
+
+
+def take_back(tx: Tx, workspace_id: str, revocation: int, number: int, now: datetime) -> None:
+    """Note that a revocation no longer stands, by a statement's register number; a second one is refused."""
+    tx.execute(
+        insert(taken_back).values(
+            workspace_id=workspace_id, revocation=revocation, number=number, taken_back_at=micros(now)
+        )
+    )
+
+
+def release(tx: Tx, workspace_id: str, ids: Collection[bytes], number: int, now: datetime) -> None:
+    """Note that these attestations (ids of 32 bytes) count after all, by a statement's register number."""
+    at = micros(now)
+    rows = [{"workspace_id": workspace_id, "id": one, "number": number, "released_at": at} for one in ids]
+    if rows:
+        tx.execute(insert(releases), rows)
+
+
+def newest(tx: Tx, workspace_id: str) -> int:
+    """Give the register number of the newest release of a workspace; 0 where there is none."""
+    found = tx.execute(select(func.max(releases.c.number)).where(releases.c.workspace_id == workspace_id)).scalar_one()
+    return int(found or 0)
+
+
+def every(tx: Tx, workspace_id: str) -> list[tuple[bytes, int, datetime]]:
+    """Give all releases: id, register number of the statement, and when."""
+    found = tx.execute(select(releases).where(releases.c.workspace_id == workspace_id))
+    return [(row.id, row.number, moment(row.released_at)) for row in found]
+
+
+def every_taking_back(tx: Tx, workspace_id: str) -> list[tuple[int, int, datetime]]:
+    """Give of all revocations that were taken back their number, that of the statement, and when."""
+    found = tx.execute(select(taken_back).where(taken_back.c.workspace_id == workspace_id))
+    return [(row.revocation, row.number, moment(row.taken_back_at)) for row in found]

@@ -1,0 +1,88 @@
+"""One question while it is judged: its facts, and what was selected from them, each worked out once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from shared.judging import streams
+from shared.judging.grouping import Evidence
+from shared.judging.names import RUNTIME
+from shared.judging.near import Near
+from shared.judging.policy import Require
+from shared.judging.standing import Word, word
+from shared.judging.values import Basis, Cause, Facts, Group
+
+_Asked = tuple[str, str | None, bool, timedelta | None]
+
+
+class Case:
+    """What rules ask of the facts of one question."""
+
+    def __init__(self, facts: Facts) -> None:
+        """Sort the facts out; they are read and never changed."""
+        self.facts = facts
+        self._evidence = Evidence(facts)
+        self._groups: dict[_Asked, tuple[Group, ...]] = {}
+        self._words: dict[tuple[str, str], Word] = {}
+
+    def groups(self, kind: str, test: Require | None = None) -> tuple[Group, ...]:
+        """Give the groups of one type that a rule covers; without one all of the type, as a bare rule would."""
+        asked = Require((kind,)) if test is None else test
+        key = (kind, asked.name, asked.signed, asked.age_of(kind))
+        if key not in self._groups:
+            self._groups[key] = self._select(*key)
+        return self._groups[key]
+
+    def word(self, kind: str, field: str) -> Word:
+        """Give what is known of the target: `health` `ready`, `rollback` `available` or `verified`."""
+        key = (kind, field)
+        if key not in self._words:
+            request = self.facts.request
+            claims = {
+                ("health", "ready"): request.ready,
+                ("rollback", "available"): request.rollback_available,
+                ("rollback", "verified"): request.rollback_verified,
+            }
+            self._words[key] = word(self.groups(kind), field, claims.get(key))
+        return self._words[key]
+
+    def near(self, kind: str, test: Require) -> tuple[Near, ...]:
+        """Give what there is of a type that a rule might have meant, the nearest first."""
+        return self._evidence.near(kind, test.name)
+
+    def waiting_for(self, kind: str, name: str) -> str:
+        """Say what to do about evidence that has begun to come and is not all here."""
+        bringing = streams.bringing(self.facts.streams, kind, name)
+        if bringing and streams.lagging(bringing[0]):
+            return streams.on_its_way(bringing[0], self.facts.now).action
+        return "wait until its collector has sent the rest: carnet gate --wait 30m"
+
+    @property
+    def linked(self) -> bool:
+        """Whether the digest is linked to a commit."""
+        return self._evidence.binding.linked
+
+    @property
+    def link_basis(self) -> Basis:
+        """On what the link between digest and commit rests."""
+        signed = any(one.signed for one in self.facts.links if one.held is None and self._is_ours(one.digest))
+        return Basis.MEASURED if signed else Basis.POSTED
+
+    @property
+    def contradictions(self) -> tuple[str, ...]:
+        """Say what contradicts itself about the digest: its links, and any evidence that is bound to it."""
+        found = {one.detail for one in self._evidence.binding.contradictions}
+        for kind in sorted({one.type for one in self.facts.evidence}):
+            bad = [one for one in self._evidence.groups(kind) if one.cause is Cause.CONTRADICTED]
+            found |= {f'"{one.name}": {one.detail}' for one in bad if one.detail not in found}
+        return tuple(sorted(found))
+
+    def _is_ours(self, digest: str) -> bool:
+        return digest == self.facts.request.digest
+
+    def _select(self, kind: str, name: str | None, signed: bool, max_age: timedelta | None) -> tuple[Group, ...]:  # noqa: FBT001
+        if kind in RUNTIME:
+            return tuple(
+                one for one in self._evidence.runtime(kind, max_age=max_age) if name is None or one.name == name
+            )
+        return self._evidence.groups(kind, name, signed=signed, max_age=max_age)

@@ -1,0 +1,123 @@
+"""The evidence of a group: what its members counted, put together.
+
+Source: policy.md section 1, "Groups". Counts are sums, percentages are worked out anew (and rounded down), lists are
+joined, and what else members say stands where all of them say the same. Invariants: what one member does not say is
+missing of the whole, never zero. Lists are joined in the order in which the members are given.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from shared.encoding import MAX_INTEGER, JsonObject, JsonValue
+from shared.judging.contradictions import typed
+from shared.judging.values import Piece
+from shared.predicates import ClaimType
+
+_SUMS: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        ClaimType.TEST_RESULTS: frozenset(
+            {
+                "totalTests",
+                "passed",
+                "failed",
+                "failures",
+                "errors",
+                "skipped",
+                "flaky",
+                "durationSeconds",
+                "timeSeconds",
+            }
+        ),
+        ClaimType.COVERAGE: frozenset({"linesCovered", "linesTotal", "branchesCovered", "branchesTotal"}),
+        ClaimType.SECURITY_SCAN: frozenset(
+            {"critical", "high", "medium", "low", "info", "total", "fixable", "suppressed", "undecided"}
+            | {"runs", "runsWithoutResults"}
+        ),
+        ClaimType.SBOM: frozenset({"componentCount", "vulnerabilities"}),
+    }
+)
+TYPES: Mapping[str, ClaimType] = MappingProxyType({kind.value: kind for kind in ClaimType})
+"""The closed types by name; ingested evidence may have others."""
+_LISTS = frozenset({"suites", "failedTests", "failedCases", "files", "rules", "findings", "components"})
+_ALL_MUST = frozenset({"ready", "available", "verified", "complete", "executionSuccessful", "signaturesChecked"})
+"""Flags that are true of the whole only if they are true of each."""
+_OMITTED = "Omitted"
+_PERCENT = "coverage"
+_METRICS = "metrics"
+
+
+def said(piece: Piece) -> JsonObject:
+    """Give the evidence of a piece under the names that count, its metrics among them."""
+    evidence = piece.evidence
+    metrics = evidence.get(_METRICS)
+    if isinstance(metrics, dict):
+        evidence = {**metrics, **evidence}
+    kind = TYPES.get(piece.type)
+    return dict(evidence) if kind is None else typed(kind, evidence)
+
+
+def together(kind: str, members: Sequence[Piece]) -> JsonObject:
+    """Put together what members of one type say."""
+    each = [said(member) for member in members]
+    if len(each) == 1:
+        return each[0]
+    names = sorted({name for one in each for name in one})
+    sums = _SUMS.get(kind, frozenset())
+    whole: JsonObject = {}
+    for name in names:
+        values = [one.get(name) for one in each]
+        value = _joined(name, values, sums)
+        if value is not None:
+            whole[name] = value
+    if kind == ClaimType.COVERAGE:
+        whole.pop(_PERCENT, None)
+        if (percent := _percent(whole)) is not None:
+            whole[_PERCENT] = percent
+    return whole
+
+
+def _joined(name: str, values: list[JsonValue], sums: frozenset[str]) -> JsonValue:
+    if name in sums:
+        return _sum(values)
+    if name.endswith(_OMITTED):
+        # A list that one of them cut is cut.
+        return _sum([0 if value is None else value for value in values])
+    if name in _LISTS:
+        return _list(values)
+    if name in _ALL_MUST and (False in values or not all(isinstance(value, bool | None) for value in values)):
+        return False
+    first = values[0]
+    return first if all(_same(value, first) for value in values[1:]) else None
+
+
+def _sum(values: list[JsonValue]) -> JsonValue:
+    """Add up; None where one is missing or no number, or where the sum is none that can be written."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    if len(numbers) < len(values):
+        return None
+    total = sum(numbers) if all(type(one) is int for one in numbers) else math.fsum(numbers)
+    return total if abs(total) <= MAX_INTEGER else None
+
+
+def _list(values: list[JsonValue]) -> JsonValue:
+    joined: list[JsonValue] = []
+    for value in values:
+        if not isinstance(value, list):
+            return None
+        joined.extend(value)
+    return joined
+
+
+def _same(one: JsonValue, other: JsonValue) -> bool:
+    return type(one) is type(other) and one == other
+
+
+def _percent(whole: JsonObject) -> float | None:
+    """Work out the share of lines, never rounded up."""
+    covered, total = whole.get("linesCovered"), whole.get("linesTotal")
+    if not isinstance(covered, int | float) or not isinstance(total, int | float) or total <= 0:
+        return None
+    return 10_000 * covered // total / 100

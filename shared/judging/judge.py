@@ -1,0 +1,244 @@
+"""May this release go? One pure function from facts and policies to the whole answer.
+
+Source: policy.md sections 3 to 5. Invariants: the strongest finding wins; no rules decide HOLD; nothing but a rule that
+is met, or that people lifted as they may, ever stops speaking against a release; a caller never gets a weaker mode than
+the configured one. The same inputs give the same answer, in whatever order facts come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from shared.judging import actions, people, rules, streams
+from shared.judging.ageing import skew
+from shared.judging.baseline import VERSION as BUILT_IN
+from shared.judging.case import Case
+from shared.judging.found import Found
+from shared.judging.headline import confidence, headline, severity
+from shared.judging.policy import VALIDITY, Approvals, Collection, Policy, Rule
+from shared.judging.scope import nearest
+from shared.judging.values import STRENGTH, Cause, Decision, Facts, Finding, Judgement, Mode
+from shared.judging.words import clock, counted, listed, span
+
+WATCH = "healthy-after-deployment"
+"""The rule that no policy has to name: a deployment that is watched stays healthy."""
+_MODES = tuple(Mode)
+_SKEW = timedelta(minutes=1)
+"""Clocks that are off by less are not worth a warning."""
+
+
+def judge(facts: Facts, policies: tuple[Policy, ...], warnings: tuple[str, ...] = ()) -> Judgement:
+    """Judge a release by all rules of the policies, the configured one first.
+
+    `warnings` are what the caller knows beside the facts, such as that no policy covers the service; they lead those
+    that come up here. Raises whatever goes wrong: `undecided` makes of it the HOLD that it is.
+    """
+    case = Case(facts)
+    judged = [_finding(case, rule, rules.look(case, policy, rule)) for policy in policies for rule in policy.rules]
+    if judged and (found := rules.watched(case)) is not None:
+        judged.append(_watch(case, found))
+    findings = _with_then(tuple(finding for finding, _ in judged))
+    decision = decide(findings)
+    mode = _mode(facts, policies)
+    share, words = confidence(findings)
+    ages = [found.oldest for _, found in judged if found.oldest is not None]
+    validity = min((policy.validity for policy in policies), default=VALIDITY)
+    ends = [found.until for _, found in judged if found.until is not None]
+    return Judgement(
+        decision=decision,
+        proceed=proceeds(decision, mode, canary=facts.request.canary),
+        mode=mode,
+        requested_mode=facts.request.mode,
+        headline=headline(findings),
+        severity=severity(decision, findings),
+        confidence=share,
+        confidence_words=words,
+        findings=findings,
+        warnings=(*warnings, *_warnings(facts, policies, mode, findings)),
+        policies=tuple(policy.ref for policy in policies),
+        oldest_evidence_seconds=int(max(ages).total_seconds()) if ages else None,
+        stale=tuple(one.rule for one in findings if one.cause is Cause.STALE),
+        evaluated_at=facts.now,
+        valid_until=min([facts.now + validity, *ends]),
+    )
+
+
+def undecided(facts: Facts, policies: tuple[Policy, ...], reason: str, warnings: tuple[str, ...] = ()) -> Judgement:
+    """Give the HOLD of a release that could not be judged, for the one caller that catches; `reason` is shown."""
+    open_ = Finding(
+        "judging",
+        "This release can be judged",
+        met=False,
+        otherwise=Decision.HOLD,
+        cause=Cause.ERROR,
+        reason=reason,
+        who="the receiver's operator",
+        next_action="look for this request in the receiver's log, then ask again",
+    )
+    held = judge(facts=Facts(facts.request, facts.now), policies=(), warnings=warnings)
+    mode = _mode(facts, policies)
+    return replace(
+        held,
+        mode=mode,
+        proceed=proceeds(Decision.HOLD, mode, canary=False),
+        headline=headline((open_,)),
+        severity=severity(Decision.HOLD, (open_,)),
+        findings=(open_,),
+        warnings=warnings,
+        policies=tuple(policy.ref for policy in policies),
+    )
+
+
+def decide(findings: Iterable[Finding]) -> Decision:
+    """Take the strongest of the findings that speak against the release; without any finding at all: HOLD."""
+    found = tuple(findings)
+    if not found:
+        return Decision.HOLD
+    return _strongest(one for one in found if not one.lifted)
+
+
+def proceeds(decision: Decision, mode: Mode, *, canary: bool) -> bool:
+    """Say whether the calling pipeline goes on; nothing else ever rests on this."""
+    if mode is Mode.ENFORCE:
+        return decision is Decision.ALLOW or (decision is Decision.ALLOW_WITH_CANARY and canary)
+    return True
+
+
+def smallest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Give the smallest set of findings that, once met, changes the decision: all that are as strong as it.
+
+    Empty where nothing speaks against the release, or where there are no rules.
+    """
+    open_ = tuple(one for one in findings if not one.lifted)
+    return tuple(one for one in open_ if one.otherwise is _strongest(open_))
+
+
+def _strongest(findings: Iterable[Finding]) -> Decision:
+    return min((one.otherwise for one in findings), key=STRENGTH.index, default=Decision.ALLOW)
+
+
+def _with_then(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Add what the decision becomes once each one that is open is met."""
+    open_ = [one for one in findings if not one.lifted]
+    return tuple(
+        one if one.lifted else replace(one, then_decision=_strongest(other for other in open_ if other is not one))
+        for one in findings
+    )
+
+
+# --- one finding ---
+
+
+def _finding(case: Case, rule: Rule, found: Found) -> tuple[Finding, Found]:
+    made = Finding(
+        rule.id,
+        rule.title,
+        met=found.cause is None,
+        otherwise=rule.otherwise,
+        cause=found.cause,
+        reason=found.reason,
+        who="" if found.cause is None else found.who or rule.owner,
+        next_action=found.action,
+        considered=found.considered,
+        slots=found.slots,
+        brief=found.brief,
+    )
+    if found.cause is None:
+        return made, found
+    can_be_waived = rule.waivable and not isinstance(rule.test, Approvals | Collection)
+    return _lifted(case, made, rule, found, waivable=can_be_waived and found.cause is not Cause.CONTRADICTED)
+
+
+def _watch(case: Case, found: Found) -> tuple[Finding, Found]:
+    title = "The target stays healthy after the deployment"
+    made = Finding(
+        WATCH,
+        title,
+        met=False,
+        otherwise=Decision.ROLLBACK_RECOMMENDED,
+        cause=found.cause,
+        reason=found.reason,
+        next_action=found.action,
+        considered=found.considered,
+        brief=found.brief,
+    )
+    return _lifted(case, made, None, found, waivable=True)
+
+
+def _lifted(case: Case, open_: Finding, rule: Rule | None, found: Found, *, waivable: bool) -> tuple[Finding, Found]:
+    """Lift what people lifted: by a waiver, or by an approval where the rule asks for nothing more."""
+    facts = case.facts
+    asked: list[tuple[str, people.Votes]] = []
+    if waivable:
+        votes = people.waivers(facts, open_.rule, open_.otherwise)
+        open_ = replace(open_, waivers_needed=votes.needed)
+        asked.append(("waived", votes))
+    asks_people = rule is not None and isinstance(rule.test, Approvals)
+    if open_.otherwise is Decision.REQUIRE_APPROVAL and not asks_people and open_.cause is not Cause.CONTRADICTED:
+        asked.append(("approved", people.approvals(facts, open_.rule, 1, None)))
+    considered = open_.considered
+    for word, votes in asked:
+        considered += votes.considered
+        if votes.until is None:
+            continue
+        names = tuple(one.name for one in votes.voices)
+        reason = f"{word} by {listed(names)} until {clock(votes.until, facts.now)}: {open_.reason}"
+        lifted = replace(
+            open_,
+            cause=Cause.WAIVED,
+            reason=reason,
+            next_action="",
+            who="",
+            considered=considered,
+            waived_by=names,
+            waived_until=votes.until,
+            slots={},
+            brief=open_.brief if open_.cause is Cause.FAILED else "",
+        )
+        return lifted, replace(found, until=votes.until)
+    action = open_.next_action
+    if any(word == "approved" for word, _ in asked):
+        action = f"{action}; or {actions.approve((open_.rule,))}" if action else actions.approve((open_.rule,))
+    return replace(open_, considered=considered, next_action=action), found
+
+
+# --- the whole ---
+
+
+def _mode(facts: Facts, policies: Sequence[Policy]) -> Mode:
+    """Take the strictest of what is asked for and configured; without any policy, the strictest there is."""
+    if not policies:
+        return Mode.ENFORCE
+    return max((facts.request.mode, *(policy.mode for policy in policies)), key=_MODES.index)
+
+
+def _warnings(facts: Facts, policies: Sequence[Policy], mode: Mode, findings: Sequence[Finding]) -> list[str]:
+    found = []
+    asked, target = facts.request.mode, facts.request.target
+    if any(policy.version == BUILT_IN for policy in policies):
+        alike = listed([f"{one.service} in {one.environment}" for one in nearest(target, facts.known_targets)])
+        spelt = f"; spelt alike: {alike}" if alike else ""
+        found.append(f"no_policy: no policy covers {target.service} in {target.environment}{spelt}")
+    if not findings:
+        found.append("no_rules: no rule judges this release, so it is held; activate a policy that has rules")
+    if _MODES.index(asked) < _MODES.index(mode):
+        found.append(f"weaker_mode: {asked.value} was asked for, {mode.value} is configured")
+    decision = decide(findings)
+    if mode is Mode.ADVISORY and decision is not Decision.ALLOW:
+        found.append(f"advisory: the pipeline goes on; in enforce the answer would be {decision.value}")
+    lost = [one for one in streams.feeding(facts.streams, ()) if one.closed]
+    found += [f"known_lost: {counted(one.closed, 'entry', 'entries')} of {one.name} will not come" for one in lost]
+    return found + _skewed(facts, findings)
+
+
+def _skewed(facts: Facts, findings: Sequence[Finding]) -> list[str]:
+    """Say whose clocks are ahead, of what helped; what they say about time counts as the time of receipt."""
+    helped = {one.id for finding in findings for one in finding.considered if one.refused is None}
+    ahead: dict[str, timedelta] = {}
+    for piece in facts.evidence:
+        if piece.observed_at > piece.received_at and piece.id in helped and skew(piece) >= _SKEW:
+            who = piece.collector or piece.source or piece.name
+            ahead[who] = max(skew(piece), ahead.get(who, _SKEW))
+    return [f"skew: the clock of {who} is {span(by)} ahead of ours" for who, by in sorted(ahead.items())]

@@ -1,0 +1,140 @@
+"""Whose yes counts: approvals and waivers for a release, by how many people, and until when.
+
+Source: policy.md section 5. Invariants: nobody approves or waives their own release, under whatever account of theirs;
+two accounts that share a verified identity are one person; an act that has ended, was given for something else, or by
+somebody who may not, never helps, and the reason why is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.judging.values import Actor, Approval, Cause, Considered, Decision, Facts, Waiver
+
+MAX_WAIVER = timedelta(days=90)
+APPROVAL_AGE = timedelta(hours=72)
+"""How old an approval may be where the rule does not say."""
+_ROLES = frozenset({"approver", "admin"})
+_TWO = frozenset({Decision.BLOCK, Decision.ROLLBACK_RECOMMENDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """One person who said yes: how they are shown, when they said so, and until when it holds."""
+
+    name: str
+    at: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """Who said yes, one voice a person, out of how many that are needed; `until` is None while too few did."""
+
+    voices: tuple[Voice, ...]
+    needed: int
+    until: datetime | None
+    considered: tuple[Considered, ...]
+
+    @property
+    def enough(self) -> bool:
+        """Whether as many people said yes as are needed."""
+        return self.until is not None
+
+
+@dataclass(frozen=True, slots=True)
+class _Act:
+    id: str
+    by: Actor
+    at: datetime
+    until: datetime
+    refused: str = ""
+    cause: Cause = Cause.NEAR_MISS
+
+
+def approvals(facts: Facts, rule: str, count: int, max_age: timedelta | None) -> Votes:
+    """Count the people who approved findings of which `rule` was one; `count` is without an unknown author."""
+    age = APPROVAL_AGE if max_age is None else max_age
+    return _count(facts, [_approval(facts, one, rule, age) for one in facts.approvals], count)
+
+
+def waivers(facts: Facts, rule: str, otherwise: Decision) -> Votes:
+    """Count the people who waived `rule`: one is needed, two where it blocks or recommends to roll back."""
+    acts = [act for one in facts.waivers if one.rule == rule for act in _waiver(facts, one)]
+    return _count(facts, acts, 2 if otherwise in _TWO else 1)
+
+
+def author_unknown(facts: Facts) -> bool:
+    """Whether nobody knows whose release this is, so that one more person is needed."""
+    return not facts.authors
+
+
+def shown(actor: Actor) -> str:
+    """Give the name under which a person is shown: an address where one is verified."""
+    return min((one for one in actor.identities if "@" in one), default=actor.subject)
+
+
+def _approval(facts: Facts, one: Approval, rule: str, max_age: timedelta) -> _Act:
+    until = min(one.expires_at, one.at + max_age)
+    refused = ""
+    if one.target != facts.request.target or one.digest != facts.request.digest:
+        refused = "given for another target or digest"
+    elif rule not in one.rules:
+        refused = "given on a passport without this finding"
+    return _Act(one.id, one.by, one.at, until, refused)
+
+
+def _waiver(facts: Facts, one: Waiver) -> list[_Act]:
+    asked, given, refused = facts.request.target, one.target, ""
+    same_place = given.service == asked.service and given.environment == asked.environment
+    # A waiver names a service in an environment; where it names a namespace too, it holds for that alone.
+    if not same_place or given.namespace not in {None, asked.namespace} or one.digest != facts.request.digest:
+        refused = "given for another target or digest"
+    elif one.expires_at - one.at > MAX_WAIVER:
+        refused = f"runs for more than {MAX_WAIVER.days} days"
+    return [_Act(one.id, actor, one.at, one.expires_at, refused) for actor in one.by]
+
+
+def _count(facts: Facts, acts: list[_Act], count: int) -> Votes:
+    needed = count + author_unknown(facts)
+    persons = _persons([act.by for act in acts])
+    own = frozenset(one.casefold() for one in facts.authors)
+    best: dict[frozenset[str], Voice] = {}
+    considered = []
+    for act in sorted(acts, key=lambda one: (one.at, one.id, one.by.subject)):
+        person = next(one for one in persons if act.by.subject.casefold() in one)
+        judged = _judged(act, facts.now, own=bool(person & own))
+        considered.append(judged)
+        if judged.refused is None and (person not in best or best[person].until < act.until):
+            best[person] = Voice(shown(act.by), act.at, act.until)
+    voices = tuple(sorted(best.values(), key=lambda one: (one.at, one.name)))
+    ends = sorted((one.until for one in voices), reverse=True)
+    until = ends[needed - 1] if 0 < needed <= len(ends) else None
+    return Votes(voices, needed, until, tuple(considered))
+
+
+def _judged(act: _Act, now: datetime, *, own: bool) -> Considered:
+    if act.refused:
+        return Considered(act.id, act.cause, act.refused)
+    if act.at > now:
+        return Considered(act.id, Cause.WAITING_FOR_PERSON, "given after this was asked")
+    if act.until <= now:
+        return Considered(act.id, Cause.STALE, "has ended")
+    if act.by.role not in _ROLES:
+        return Considered(act.id, Cause.WAITING_FOR_PERSON, f"{shown(act.by)} is no approver")
+    if own:
+        return Considered(act.id, Cause.WAITING_FOR_PERSON, f"{shown(act.by)} is author or requester of this release")
+    return Considered(act.id)
+
+
+def _persons(actors: Iterable[Actor]) -> list[frozenset[str]]:
+    """Put accounts that share an identity together; each person is the set of all their names."""
+    found: list[frozenset[str]] = []
+    for actor in actors:
+        names = frozenset(one.casefold() for one in (actor.subject, *actor.identities))
+        same = [one for one in found if one & names]
+        found = [one for one in found if not one & names]
+        found.append(names.union(*same))
+    return found

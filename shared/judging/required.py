@@ -1,0 +1,169 @@
+"""The rule `require`: first the groups are selected, then each must hold; nothing older stands in for what does not.
+
+Source: policy.md section 2. Invariant: what speaks against a group is told before what is only lacking in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from shared.errors import Code
+from shared.judging import actions
+from shared.judging.absent import absent
+from shared.judging.case import Case
+from shared.judging.expressions import Expression
+from shared.judging.found import WORST, Found, weakest
+from shared.judging.policy import Policy, Require, Rule
+from shared.judging.values import Cause, Considered, Group
+from shared.judging.words import counted, joined, listed, span
+from shared.predicates import ClaimType
+
+_SHOWN = 3
+_HELD: Mapping[str, str] = {
+    Code.KEY_REVOKED: "its key was revoked",
+    Code.KEY_RETIRED: "its key was retired before it came",
+    Code.FORKED: "its stream parted in two, and nobody knows yet which is the true one",
+    Code.NOT_UNDERSTOOD: "this receiver does not understand its predicate type yet",
+}
+"""Why evidence is held, in words."""
+
+
+class _Flaw(NamedTuple):
+    """What is wrong with one group."""
+
+    group: Group
+    cause: Cause
+    words: str
+
+
+def look(case: Case, policy: Policy, rule: Rule, test: Require) -> Found:
+    """Select the groups that the rule covers, and test each."""
+    selected = [group for kind in test.types for group in case.groups(kind, test)]
+    if not selected:
+        return absent(case, test, rule.fix)
+    flaws = [flaw for group in selected if (flaw := _flaw(group, test)) is not None]
+    basis = weakest(group.weakest for group in selected)
+    considered = _considered(selected, flaws)
+    if not flaws:
+        oldest = max(group.age for group in selected)
+        return Found(considered=considered, slots={basis: 1}, oldest=oldest)
+    flaws.sort(key=lambda flaw: (WORST.index(flaw.cause), flaw.group.type, flaw.group.name))
+    told = flaws[0]
+    others = [f'"{flaw.group.name}"' for flaw in flaws[1:]]
+    same = [flaw.group for flaw in flaws if flaw.cause is told.cause]
+    return Found(
+        told.cause,
+        told.words + (f"; nor does {listed(others)} hold" if others else ""),
+        brief=_brief(told.cause, same),
+        action=_action(case, policy, rule, told),
+        considered=considered,
+        slots={basis: 1} if told.cause is Cause.FAILED else {},
+        oldest=max(group.age for group in selected),
+    )
+
+
+def failures(groups: Sequence[Group]) -> str:
+    """Say in a few words what failed: "3 tests failed", "2 critical findings"."""
+    parts = []
+    tests = sum(_count(one, "failed") + _count(one, "errors") for one in groups if one.type == ClaimType.TEST_RESULTS)
+    if tests:
+        parts.append(f"{counted(tests, 'test')} failed")
+    scans = [one for one in groups if one.type == ClaimType.SECURITY_SCAN]
+    found = {severity: sum(_count(one, severity) for one in scans) for severity in ("critical", "high")}
+    parts += [counted(number, f"{severity} finding") for severity, number in found.items() if number]
+    if parts:
+        return joined(parts)
+    return joined([f'{one.type} "{one.name}" {_did_not(one)}' for one in groups[:_SHOWN]])
+
+
+def against(group: Group) -> str:
+    """Say what speaks against a group as a whole, whatever a rule asks."""
+    return f'"{group.name}": {_HELD.get(group.detail, group.detail) or "it does not count"}'
+
+
+def _did_not(group: Group) -> str:
+    coverage = group.counts.get("coverage")
+    if group.type == ClaimType.COVERAGE and isinstance(coverage, int | float):
+        return f"is {coverage:g} percent"
+    if group.counts.get("unreadable") is not None:
+        return "could not be read to its end"
+    return "did not pass"
+
+
+def _flaw(group: Group, test: Require) -> _Flaw | None:
+    """Give the worst that is wrong with a group, None if it holds."""
+    flaws = []
+    if not group.passed and not test.any_outcome:
+        flaws.append(_Flaw(group, Cause.FAILED, _failed(group)))
+    if test.signed and not group.signed:
+        words = f'"{group.name}" is {group.weakest.value}, not signed by a collector'
+        flaws.append(_Flaw(group, Cause.UNSIGNED, words))
+    limit = test.age_of(group.type)
+    if limit is not None and group.age > limit:
+        flaws.append(_Flaw(group, Cause.STALE, f'"{group.name}" is {span(group.age)} old, more than {span(limit)}'))
+    if group.cause is not None:
+        flaws.append(_Flaw(group, group.cause, against(group)))
+    if test.where is not None:
+        flaws.extend(_where(group, test.where))
+    return min(flaws, key=lambda flaw: WORST.index(flaw.cause), default=None)
+
+
+def _where(group: Group, where: Expression) -> Iterator[_Flaw]:
+    """Say what an expression has against a group, and against what it would be if those in doubt counted."""
+    for counts, size in ((group.counts, group.size), *group.readings):
+        outcome = where.evaluate({"evidence": counts, "group": {"size": size}}, cut=group.cut)
+        if not outcome.met:
+            cause = Cause.FAILED if outcome.is_false else Cause.ERROR
+            yield _Flaw(group, cause, f'"{group.name}": {outcome.reason}')
+
+
+def _failed(group: Group) -> str:
+    failed = group.counts.get("failedTests")
+    names = [one for one in failed if isinstance(one, str)] if isinstance(failed, list) else []
+    said = failures([group])
+    where = "" if f'"{group.name}"' in said else f' in "{group.name}"'
+    return said + where + (f": {listed(names)}" if names else "")
+
+
+def _brief(cause: Cause, groups: Sequence[Group]) -> str:
+    if cause is Cause.FAILED:
+        return failures(groups)
+    if cause is Cause.CONTRADICTED:
+        return f"the evidence contradicts itself: {listed([f'{one.name}' for one in groups])}"
+    return ""
+
+
+def _count(group: Group, name: str) -> int:
+    value = group.counts.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _action(case: Case, policy: Policy, rule: Rule, flaw: _Flaw) -> str:
+    request, kind, name = case.facts.request, flaw.group.type, flaw.group.name
+    by_cause = {
+        Cause.CONTRADICTED: actions.agree(request.digest),
+        Cause.FAILED: actions.mend(request, kind, name, rule.fix),
+        Cause.REVOKED: actions.collect_again(kind, name, rule.fix),
+        Cause.HELD: actions.release(tuple(one.id for one in flaw.group.considered if one.refused is Cause.HELD)),
+        Cause.ERROR: actions.repair(policy.name, rule.id),
+        Cause.UNSIGNED: actions.sign(name),
+        Cause.STALE: actions.renew(request, kind, name, rule.fix),
+        Cause.ON_ITS_WAY: case.waiting_for(kind, name),
+    }
+    return by_cause.get(flaw.cause, "")
+
+
+def _considered(groups: Sequence[Group], flaws: Sequence[_Flaw]) -> tuple[Considered, ...]:
+    """List every piece that was looked at, and why it does not help: for itself, or with its group."""
+    flawed = {id(flaw.group): flaw for flaw in flaws}
+    found: list[Considered] = []
+    for group in groups:
+        flaw = flawed.get(id(group))
+        if flaw is None:
+            found += group.considered
+        else:
+            found += [
+                Considered(one.id, flaw.cause, flaw.words) if one.refused is None else one for one in group.considered
+            ]
+    return tuple(found)

@@ -1,0 +1,105 @@
+"""One rule of a policy, looked at: evidence, expressions, approvals, streams; and health in the watch window.
+
+Source: policy.md sections 2, 3 and 5.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import assert_never
+
+from shared.judging import actions, expected, people, required, streams
+from shared.judging.case import Case
+from shared.judging.counting import said
+from shared.judging.found import WORST, Found
+from shared.judging.ordering import moment
+from shared.judging.policy import Approvals, Collection, Expect, Policy, Require, Rule
+from shared.judging.values import Basis, Cause, Considered, Piece
+from shared.judging.words import counted, listed
+
+_PERSON_SHOWN = 2
+
+
+def look(case: Case, policy: Policy, rule: Rule) -> Found:
+    """Say what a rule finds, before any waiver."""
+    test = rule.test
+    match test:
+        case Require():
+            return required.look(case, policy, rule, test)
+        case Expect():
+            return expected.look(case, policy, rule, test)
+        case Approvals():
+            return _approvals(case, rule, test)
+        case Collection():
+            return _collection(case, test)
+        case _:
+            assert_never(test)
+
+
+def watched(case: Case) -> Found | None:
+    """Say what speaks against a deployment that is watched: health that failed in its window; None if nothing does."""
+    deployed = case.facts.deployed
+    if deployed is None:
+        return None
+    bad = [
+        piece
+        for group in case.groups("health")
+        for piece in (*group.members, *group.doubted)
+        if _is_unhealthy(piece) and timedelta(0) <= moment(piece) - deployed.at <= deployed.window
+    ]
+    if not bad:
+        return None
+    names = listed(sorted({f'"{one.name}"' for one in bad}))
+    considered = tuple(Considered(one.id, Cause.FAILED) for one in sorted(bad, key=lambda one: one.id))
+    brief = f"health failed after the deployment: {names}"
+    action = "roll back to the release before it, or mend the target"
+    return Found(Cause.FAILED, brief, brief, action, considered=considered)
+
+
+def _is_unhealthy(piece: Piece) -> bool:
+    return not piece.passed or said(piece).get("ready") not in {None, True}
+
+
+def _approvals(case: Case, rule: Rule, test: Approvals) -> Found:
+    facts = case.facts
+    votes = people.approvals(facts, rule.id, test.count, test.max_age)
+    if votes.enough:
+        return Found(considered=votes.considered, slots={Basis.MEASURED: 1}, until=votes.until)
+    who = listed([f"{one.name} {one.at:%H:%M}" for one in votes.voices], _PERSON_SHOWN)
+    reason = f"{len(votes.voices)} of {counted(votes.needed, 'approval')}" + (f" ({who})" if who else "")
+    if people.author_unknown(facts):
+        reason += "; author unknown, so one more is needed"
+    return Found(
+        Cause.WAITING_FOR_PERSON,
+        reason,
+        action=actions.approve((rule.id,)),
+        who=an_approver(case),
+        considered=votes.considered,
+    )
+
+
+def an_approver(case: Case) -> str:
+    """Say who may approve or waive: not the author."""
+    authors = sorted(case.facts.authors, key=lambda one: ("@" not in one, one))
+    return f"an approver other than {listed(authors[:1])}" if authors else "an approver"
+
+
+def _collection(case: Case, test: Collection) -> Found:
+    facts = case.facts
+    feeding = streams.feeding(facts.streams, test.collectors)
+    if not feeding:
+        action = "let a collector deliver for this service, or bind one to it in the console"
+        return Found(Cause.MISSING, "no stream of a collector feeds this service", action=action)
+    found = sorted(
+        streams.complaints(feeding, test.max_heartbeat_age, facts.now), key=lambda one: WORST.index(one.cause)
+    )
+    considered = tuple(
+        Considered(one.stream, *next(((bad.cause, bad.words) for bad in found if bad.stream is one), (None, "")))
+        for one in feeding
+    )
+    if not found:
+        return Found(considered=considered, slots={Basis.MEASURED: 1})
+    told, more = found[0], len(found) - 1
+    reason = told.words + (f"; and {counted(more, 'thing')} more" if more else "")
+    brief = told.words if told.cause is Cause.CONTRADICTED else ""
+    return Found(told.cause, reason, brief, told.action, considered=considered)

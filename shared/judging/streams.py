@@ -1,0 +1,103 @@
+"""What the collectors' streams say about evidence that is not here: which feed a release, and what they lack.
+
+Source: policy.md sections 2 (collection) and 4 (causes). Invariant: a stream that feeds the service and lacks anything
+that no signed statement closes is never passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.judging.scope import matches
+from shared.judging.values import Cause, StreamFact
+from shared.judging.words import clock, counted, span
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is wrong with one stream: the cause, in words, and what to do about it."""
+
+    stream: StreamFact
+    cause: Cause
+    words: str
+    action: str
+
+
+def feeding(streams: Iterable[StreamFact], globs: Iterable[str]) -> tuple[StreamFact, ...]:
+    """Give the streams that feed a release, or should: by what they delivered, by binding, by name, by habit."""
+    patterns = tuple(globs)
+    return tuple(
+        one
+        for one in sorted(streams, key=lambda one: (one.name, one.stream))
+        if one.delivered
+        or one.bound
+        or any(matches(pattern, one.name) for pattern in patterns)
+        or (one.recent and not one.retired)
+    )
+
+
+def complaints(
+    streams: Iterable[StreamFact], max_heartbeat_age: timedelta | None, now: datetime
+) -> tuple[Complaint, ...]:
+    """Say what is wrong with each of these streams; nothing is wrong with those that are not mentioned."""
+    return tuple(one for stream in streams for one in _complaints(stream, max_heartbeat_age, now))
+
+
+def bringing(streams: Iterable[StreamFact], kind: str, name: str | None) -> tuple[StreamFact, ...]:
+    """Give the streams that bring evidence of this type (and name) for this repository, those that lag first."""
+    found = [one for one in streams if any(_is(brought, kind, name) for brought in one.brings) and not one.retired]
+    return tuple(sorted(found, key=lambda one: (not lagging(one), one.name, one.stream)))
+
+
+def lagging(stream: StreamFact) -> bool:
+    """Whether its collector is silent or has entries waiting, so that what is missing may be on its way."""
+    return stream.silent or stream.waiting > 0
+
+
+def on_its_way(stream: StreamFact, now: datetime) -> Complaint:
+    """Say of a lagging stream what waits there, since when, and what to do."""
+    parts = []
+    if stream.waiting:
+        since = "" if stream.oldest_waiting_at is None else f" since {clock(stream.oldest_waiting_at, now)}"
+        parts.append(f"{stream.name} has {counted(stream.waiting, 'report')} waiting{since}")
+    heard = "never heard" if stream.heard_at is None else f"last heard {clock(stream.heard_at, now)}"
+    parts.append(heard if stream.waiting else f"{stream.name} is silent, {heard}")
+    action = (
+        f"restart carnet-collector on {stream.name}, then ask again"
+        if stream.silent
+        else f"wait for carnet-collector on {stream.name} (carnet gate --wait 30m); to see why: carnet-collector status"
+    )
+    return Complaint(stream, Cause.ON_ITS_WAY, ", ".join(parts), action)
+
+
+def _is(brought: tuple[str, str], kind: str, name: str | None) -> bool:
+    return brought[0] == kind and name in {None, brought[1]}
+
+
+def _complaints(stream: StreamFact, max_age: timedelta | None, now: datetime) -> list[Complaint]:
+    found = []
+    if stream.forked:
+        words = f"two different entries stand at one place of the stream of {stream.name}"
+        found.append(Complaint(stream, Cause.CONTRADICTED, words, f"find out who else signs as {stream.name}"))
+    if stream.lacking:
+        of_those = f"{counted(stream.lacking, 'entry', 'entries')} of {stream.name} not here"
+        if lagging(stream):
+            way = on_its_way(stream, now)
+            found.append(Complaint(stream, way.cause, f"{of_those}: {way.words}", way.action))
+        else:
+            close = f"carnet-receiver streams close {stream.stream} RANGE --reason TEXT"
+            action = f"let carnet-collector on {stream.name} send again what it still has; what is lost: {close}"
+            found.append(Complaint(stream, Cause.MISSING, of_those, action))
+    if stream.abandoned:
+        words = f"{stream.name} began another stream without a farewell; what this one still held is unknown"
+        action = f"carnet-receiver streams close {stream.stream} RANGE --reason TEXT"
+        found.append(Complaint(stream, Cause.MISSING, words, action))
+    # A collector that took its leave said with its last heartbeat that nothing more comes: that does not grow old.
+    elif max_age is not None and not stream.retired and (stream.heard_at is None or now - stream.heard_at > max_age):
+        heard = "never" if stream.heard_at is None else f"last {clock(stream.heard_at, now)}"
+        words = f"{stream.name} was heard {heard}, which is not within {span(max_age)}"
+        action = f"restart carnet-collector on {stream.name}, then ask again"
+        found.append(Complaint(stream, Cause.STALE, words, action))
+    return found
