@@ -49,7 +49,6 @@ class Receiver:
     data: Embedded
     http: aiohttp.ClientSession
     log: io.StringIO
-    _store: Store | None = field(default=None, init=False)
 
     @property
     def audience(self) -> Audience:
@@ -76,16 +75,12 @@ class Receiver:
 
     @contextmanager
     def store(self) -> Iterator[Store]:
-        """The database, opened a second time beside the running receiver, and kept open until that stops."""
-        if self._store is None:
-            self._store = Store.open(self.data.database_url)
-        yield self._store
-
-    def close(self) -> None:
-        """Close what `store` keeps open; it opens again when it is asked for."""
-        if self._store is not None:
-            self._store.close()
-            self._store = None
+        """The database, opened a second time beside the running receiver."""
+        store = Store.open(self.data.database_url)
+        try:
+            yield store
+        finally:
+            store.close()
 
     async def get(self, path: str, token: str | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         return await self.ask("GET", path, token, headers=headers)
@@ -192,11 +187,7 @@ async def serving(
         app.running(plan, make_journal(log, clock.utcnow)) as running,
         aiohttp.ClientSession(auto_decompress=True) as http,
     ):
-        receiver = Receiver(running.url, names, secrets, data, http, log)
-        try:
-            yield receiver
-        finally:
-            receiver.close()
+        yield Receiver(running.url, names, secrets, data, http, log)
 
 
 @dataclass
