@@ -89,7 +89,9 @@ class _Acts:
     def is_released(self, attestation_id: str, number: int = 0) -> bool:
         """Say whether two people let it count after the act with this number, or took that act back."""
         return any(
-            one.register_.number > number and (attestation_id in one.attestations or one.revocation == (number or None))
+            one.register_.number > number
+            # A retirement has no number: only what a release names itself is released from it.
+            and (attestation_id in one.attestations or (number > 0 and one.revocation == number))
             for one in self._releases
         )
 

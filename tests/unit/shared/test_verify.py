@@ -401,6 +401,8 @@ def test_a_key_is_not_good_from_where_another_one_follows_it() -> None:
     check(made.bundle())
     late = made.report(sequence=5)
     assert refused(made.bundle()).code is Code.KEY_RETIRED
+    made.release(attestations=(digest("something else"),))
+    assert refused(made.bundle()).code is Code.KEY_RETIRED, "a release of something else lets nothing else in"
     made.release(attestations=(digest_text(late.id),))
     check(made.bundle())
 
