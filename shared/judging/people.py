@@ -11,11 +11,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.judging.policy import APPROVAL_AGE
 from shared.judging.values import Actor, Approval, Cause, Considered, Decision, Facts, Waiver
 
 MAX_WAIVER = timedelta(days=90)
-APPROVAL_AGE = timedelta(hours=72)
-"""How old an approval may be where the rule does not say."""
 _ROLES = frozenset({"approver", "admin"})
 _TWO = frozenset({Decision.BLOCK, Decision.ROLLBACK_RECOMMENDED})
 
