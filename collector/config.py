@@ -129,7 +129,9 @@ class ShipSection(_Section):
 
     max_entries: Annotated[int, Field(ge=1, le=100)] = 100
     max_batch_bytes: Annotated[int, Field(ge=2 << 20, le=16 << 20)] = 8 << 20
-    heartbeat_seconds: Seconds = Field(120, description="+-20 %; also how often an unreachable receiver is tried")
+    heartbeat_seconds: Annotated[Seconds, Field(le=300)] = Field(
+        120, description="+-20 %, at most 300; also how often an unreachable receiver is tried"
+    )
     retry_first_seconds: Seconds = Field(1, description="full jitter below this, doubling, while 429 or 5xx come")
     retry_cap_seconds: Seconds = 60
     put_back_first_seconds: Seconds = Field(60, description="an entry refused without a receipt waits this long first")

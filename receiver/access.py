@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
@@ -62,9 +62,16 @@ class Known:
     caller: Caller
     standing: tokens.Standing | None
     until: datetime
-    """When it expires, or its next use is to be noted."""
+    """When it expires."""
+    noted_until: datetime
+    """When its next use is to be noted."""
     use_is_due: bool
     """Whether this use is to be noted, which nobody has done yet."""
+
+    def used(self, now: datetime) -> Known:
+        """Give it as it is at a later use, by what is remembered of it."""
+        due = now >= self.noted_until
+        return replace(self, noted_until=now + LAST_USE_STEP if due else self.noted_until, use_is_due=due)
 
 
 class Confirmation:
@@ -119,8 +126,15 @@ def issue(  # noqa: PLR0913, PLR0917 - each is a property of the token
     limit_per_minute: int = 100,
     collector_id: str | None = None,
     limits: Limits = EVERYTHING,
+    owner: str | None = None,
+    *,
+    require_policy: bool = False,
 ) -> IssuedToken:
-    """Issue a token; raises `StateError` without such a workspace or collector, `ConfigError` for a bad lifetime."""
+    """Issue a token; raises `StateError` without such a workspace or collector, `ConfigError` for a bad lifetime.
+
+    `owner` is whom it is for, who then approves nothing that it asks for; with `require_policy` no gate judges what it
+    asks by the baseline.
+    """
     if not 1 <= valid_days <= MAX_VALID_DAYS or not 1 <= limit_per_minute <= MAX_PER_MINUTE:
         raise ConfigError(
             f"a token of {valid_days} days and {limit_per_minute} requests a minute",
@@ -148,6 +162,8 @@ def issue(  # noqa: PLR0913, PLR0917 - each is a property of the token
                 now,
                 expires_at,
                 limits=limits,
+                owner=owner,
+                require_policy=require_policy,
             ),
         )
         detail: JsonObject = {"token": parsed.token_id, "kind": kind.value, "label": label, "limits": limits.to_wire()}
@@ -174,7 +190,7 @@ def recognise(store: Store, bearer: str, now: datetime) -> Known:
     Nothing is written: whoever asks sees to it that the use is noted where that is due.
     """
     parsed = parse_token(bearer)
-    row, waits, standing = store.read(lambda tx: (*_find(tx, parsed.token_id), tokens.standing(tx, parsed.token_id)))
+    row, waits, standing = store.read(lambda tx: _find(tx, parsed.token_id))
     if row is None or not parsed.matches(row.digest) or row.kind is not parsed.kind:
         raise unauthorized()
     if not (row.good(now) or (waits and row.revoked_at is None)):
@@ -184,9 +200,17 @@ def recognise(store: Store, bearer: str, now: datetime) -> Known:
     if used_at is None or due:
         used_at = now
     caller = Caller(
-        row.workspace_id, row.token_id, row.scopes, row.collector_id, row.limit_per_minute, row.kind, row.limits
+        row.workspace_id,
+        row.token_id,
+        row.scopes,
+        row.collector_id,
+        row.limit_per_minute,
+        row.kind,
+        row.limits,
+        owner=row.owner,
+        require_policy=row.require_policy,
     )
-    return Known(caller, standing, min(row.expires_at, used_at + LAST_USE_STEP), due)
+    return Known(caller, standing, row.expires_at, used_at + LAST_USE_STEP, due)
 
 
 def note_use(store: Store, caller: Caller, now: datetime) -> None:
@@ -205,13 +229,16 @@ def listed(
     return tuple(rows[:limit]), None if last is None else write_cursor(micros(last.created_at), last.token_id)
 
 
-def _find(tx: Tx, token_id: str) -> tuple[TokenRow | None, bool]:
-    """Find a token, and say whether it is an invitation that was taken up: its collector may ask on how it stands."""
-    row = tokens.find(tx, token_id)
+def _find(tx: Tx, token_id: str) -> tuple[TokenRow | None, bool, tokens.Standing | None]:
+    """Find a token and how it stands, and say whether it is an invitation that was taken up.
+
+    The collector of such a one may ask on how it stands.
+    """
+    row, standing = tokens.find_standing(tx, token_id)
     if row is None or row.kind is not Kind.INVITATION:
-        return row, False
+        return row, False, standing
     invitation = invitations.find(tx, row.workspace_id, token_id)
-    return row, invitation is not None and invitation.collector_id is not None
+    return row, invitation is not None and invitation.collector_id is not None, standing
 
 
 def collector_access(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -24,6 +25,7 @@ from receiver.core.expectations import After, Expectation
 from receiver.core.presence import NOTED_EVERY
 from receiver.examining import Examiners
 from receiver.keys_at_hand import RoleSigners
+from receiver.licence_file import LicenceFile
 from receiver.named_secrets import read_master_key, read_password
 from receiver.store import workspaces
 from receiver.store.engine import Store
@@ -87,6 +89,8 @@ class Plan:
     refusals_seconds: float = 60.0
     rounds_seconds: float = NOTED_EVERY.total_seconds()
     expectations: tuple[Expectation, ...] = ()
+    licence_file: Path | None = None
+    licence_key: str | None = None
 
 
 def plan_for(config: ReceiverConfig) -> Plan:
@@ -108,6 +112,8 @@ def plan_for(config: ReceiverConfig) -> Plan:
         config.database_password_file,
         shared,
         expectations=tuple(_expected(one) for one in config.expectations),
+        licence_file=config.licence_file,
+        licence_key=config.licence_key,
     )
 
 
@@ -164,6 +170,9 @@ async def _serve(plan: Plan, announce: Callable[[str], None], log: TextIO) -> No
         loop.add_signal_handler(number, stop.set)
     journal = make_journal(log, clock.utcnow)
     async with running(plan, journal) as found:
+        # What a start has made stays until the end: no collection of garbage need look through it again.
+        gc.collect()
+        gc.freeze()
         announce(found.url)
         await stop.wait()
 
@@ -204,7 +213,13 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
         )
         metrics, refusals = Metrics(), Tally()
         shared = None if plan.shared_limits is None else _share(plan.shared_limits, metrics, journal)
-        limits = RateLimits(clock.utcnow, clock.monotonic, settings.max_failures_per_minute, shared)
+        limits = RateLimits(
+            clock.utcnow,
+            clock.monotonic,
+            settings.max_failures_per_minute,
+            shared,
+            settings.max_sign_ins_per_minute,
+        )
         services = Services(
             desk=desk,
             signers=signers.of,
@@ -220,6 +235,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             refusals=refusals,
             recognised=Recognised(),
             monotonic=clock.monotonic,
+            licence=LicenceFile.named(plan.licence_file, plan.licence_key).stands,
         )
         table: Iterable[Route] = TABLE
         probes_url = None

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from shared.errors import ConfigError
+from shared.fields import Spki
 from shared.predicates import ClaimType
 from shared.wire import MAX_BATCH_BYTES, MAX_BODY_BYTES
 
@@ -66,6 +67,12 @@ class ReceiverConfig(BaseModel):
     behind_tls_proxy: Annotated[
         bool, Field(description="a proxy on this host or in this pod ends TLS; plain HTTP is served to it")
     ] = False
+    public_url: Annotated[
+        str | None,
+        Field(
+            pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$", description="where people find it; unset: as it was asked for"
+        ),
+    ] = None
     metrics_port: Annotated[
         Port | None, Field(description="a port of its own for /metrics and the probes; unset: with the rest")
     ] = None
@@ -84,6 +91,13 @@ class ReceiverConfig(BaseModel):
         int, Field(ge=1, le=MAX_BATCH_BYTES, description="the body of a batch, after inflation")
     ] = MAX_BATCH_BYTES
     max_failures_per_minute: Annotated[Many, Field(description="requests without a good token from one address")] = 20
+    max_sign_ins_per_minute: Annotated[
+        Many, Field(description="attempts to sign in from one address; for one account five times as many")
+    ] = 10
+    session_idle_minutes: Annotated[
+        int, Field(ge=2, le=1440, description="a session ends after so long without a request")
+    ] = 15
+    session_hours: Annotated[int, Field(ge=1, le=168, description="and after so long in any case")] = 8
     rate_limit_storage_url: Annotated[
         str | None,
         Field(description="redis:// or rediss:// (valkey://, valkeys://): limits shared with other receivers"),
@@ -94,6 +108,12 @@ class ReceiverConfig(BaseModel):
     ] = 0.1
     worker_threads: Annotated[int, Field(ge=1, le=64, description="threads that read; one more stores")] = 3
     max_waiting_requests: Annotated[Many, Field(description="requests that wait for one of them")] = 64
+    licence_file: Annotated[
+        Path | None, Field(description="the product's licence, which `carnet-receiver licence install` writes")
+    ] = None
+    licence_key: Annotated[
+        Spki | None, Field(description="the vendor's public key that it is checked by: SubjectPublicKeyInfo in base64")
+    ] = None
     expectations: Annotated[
         tuple[ExpectationConfig, ...], Field(max_length=1000, description="evidence that must come")
     ] = ()

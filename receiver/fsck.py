@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from receiver.checks import acts, evidence, identities, places, trails
+from receiver.checks import acts, decisions, evidence, identities, places, policies, trails
 from receiver.checks.walk import Walk
 from receiver.core.fsck import Finding
 from receiver.store import workspaces
@@ -27,7 +27,9 @@ _PARTS: tuple[_Part, ...] = (
     ("records", evidence.check_records),
     ("heartbeats", places.check_heartbeats),
     ("findings", acts.check_missing),
+    ("policies", policies.check_policies),
     ("role keys", identities.check_role_keys),
+    ("passports", decisions.check_passports),
     ("receipts", trails.check_receipts),
     ("audit", trails.check_trail),
 )

@@ -65,8 +65,8 @@ def take(
 
     def act(tx: Tx) -> list[Answer]:
         workspace = workspaces.get(tx, signers.workspace_id)
-        tokens.used(tx, workspace.workspace_id, {one.caller.token_id for one in posted if one.use_is_due}, now)
-        beats = _believe(tx, workspace, opened, now)
+        confirmed = _confirm(tx, workspace, opened, now)
+        beats = _believe(tx, workspace, confirmed, now)
         group = _Group(
             tx, workspace, signers.receipt, [one for one in beats if isinstance(one, _Believed)], now, random
         )
@@ -109,6 +109,27 @@ def _open(posted: Posted, workspace_id: str) -> _Opened | CarnetError:
     return _Opened(posted, collector_id, envelope)
 
 
+def _confirm(
+    tx: Tx, workspace: Workspace, opened: Sequence[_Opened | CarnetError], now: datetime
+) -> list[_Opened | CarnetError]:
+    """Hold the tokens against the database, all of them at once, and note the use of those that are as they were."""
+    asked = {one.posted.caller.token_id for one in opened if isinstance(one, _Opened) and one.posted.confirm}
+    standings = tokens.standings(tx, asked)
+
+    def check(one: _Opened) -> _Opened | CarnetError:
+        if one.posted.confirm is not None:
+            try:
+                one.posted.confirm(standings.get(one.posted.caller.token_id))
+            except CarnetError as error:
+                return error
+        return one
+
+    checked = [check(one) if isinstance(one, _Opened) else one for one in opened]
+    used = {one.posted.caller.token_id for one in checked if isinstance(one, _Opened) and one.posted.use_is_due}
+    tokens.used(tx, workspace.workspace_id, used, now)
+    return checked
+
+
 def _believe(
     tx: Tx, workspace: Workspace, opened: Sequence[_Opened | CarnetError], now: datetime
 ) -> list[_Believed | CarnetError]:
@@ -117,13 +138,9 @@ def _believe(
     ids = {one.collector_id for one in good}
     senders = intake.senders(tx, workspace, ids)
     asked = requests.asked_of(tx, workspace.workspace_id, ids, now)
-    standings = tokens.standings(tx, {one.posted.caller.token_id for one in good if one.posted.confirm is not None})
 
     def examine(one: _Opened) -> _Believed | CarnetError:
-        posted = one.posted
         try:
-            if posted.confirm is not None:
-                posted.confirm(standings.get(posted.caller.token_id))
             if one.collector_id not in senders:
                 return collectors.unknown()
             sender, lag = senders[one.collector_id]

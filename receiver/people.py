@@ -1,19 +1,20 @@
 """People: their accounts and roles, and who somebody is that shows a password.
 
 Invariants: a workspace never loses its last admin that can sign in; a wrong password and an unknown address take as
-long and are answered alike; whoever acts is known by what the receiver recorded, never by what a request says.
+long and are answered alike; whoever acts is known by what the receiver recorded, never by what a request says; a change
+of an account ends its sessions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
 
-from receiver.core.accounts import Role, hash_password, includes, matches, not_signed_in, read_email
+from receiver.core.accounts import Role, hash_password, includes, matches, not_signed_in, read_email, read_identities
 from receiver.core.trail import Act
-from receiver.store import accounts, audit, workspaces
+from receiver.store import accounts, audit, sessions, workspaces
 from receiver.store.engine import Store, Tx
 from shared.errors import Code, MalformedError, StateError, UntrustedError
 from shared.predicates import Person
@@ -23,8 +24,6 @@ Account: TypeAlias = accounts.Account
 
 OPERATOR = "operator"
 METHOD = "password"
-# Of a password that nobody has: what an unknown address is compared with, so that it takes as long.
-_NOBODYS = "$argon2id$v=19$m=65536,t=2,p=1$52n6E1T3qzoXk9ecHLqPKA$P+t2iq0LakjSm6II9k+CVkjGjSVaE/K/cYxmkArAIMQ"
 
 
 def add(
@@ -69,6 +68,19 @@ def set_role(store: Store, workspace_id: str, email: str, role: Role, now: datet
     return _change(store, workspace_id, email, now, by, "account.role", lambda one: replace(one, role=role))
 
 
+def set_identities(
+    store: Store, workspace_id: str, email: str, names: Iterable[str], now: datetime, by: str = OPERATOR
+) -> Account:
+    """Say under which other names this person writes and triggers, so that nobody approves their own release.
+
+    Raises `StateError` for an unknown account, and `MalformedError` for what is no name.
+    """
+    known = read_identities(names)
+    return _change(
+        store, workspace_id, email, now, by, "account.identities", lambda one: replace(one, identities=known)
+    )
+
+
 def disable(store: Store, workspace_id: str, email: str, now: datetime, by: str = OPERATOR) -> Account:
     """End an account for good; raises `StateError` for an unknown one, and where no admin would be left."""
     return _change(
@@ -93,7 +105,7 @@ def sign_in(
     found, workspace = store.read(
         lambda tx: (accounts.find(tx, workspace_id, address), workspaces.get(tx, workspace_id))
     )
-    is_right = matches(password, _NOBODYS if found is None else found.password_hash)
+    is_right = matches(password, None if found is None else found.password_hash)
     if found is None or not is_right or not found.good(now):
         raise not_signed_in()
     if not includes(found.role, needed):
@@ -124,6 +136,8 @@ def _change(
         if had and not any(_is_admin(one, now) for one in (*others, changed)):
             raise StateError(Code.CONFLICT, f"{address} is the last admin", "give somebody else the role admin first")
         accounts.save(tx, workspace_id, changed)
+        # Whoever is signed in was let in with another password, as another role, or by an account that is no more.
+        sessions.end_of(tx, workspace_id, address, now)
         audit.add(tx, workspace_id, Act(now, by, action, {"email": address, "role": changed.role.value}))
         return changed
 

@@ -1,17 +1,18 @@
 """Record what came with a token: attestations, pipeline runs, artifacts, deployments; each wrapped and signed by us.
 
 Order: secrets are cut before the transaction, in a thread that reads; then one write transaction finds what was
-answered before, stores, keeps the answer where it is asked for once, and writes the audit trail. Invariants: an
-Idempotency-Key stands for work that was done; what is answered is what was stored; a refusal changes nothing.
+answered before, stores, keeps the answer where it is asked for once, and writes the audit trail. Invariants: what
+is answered is what was stored; a refusal changes nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
+from receiver import once
 from receiver.caller import Caller
 from receiver.core import posted as builders
 from receiver.core.covering import EVERYTHING
@@ -21,10 +22,9 @@ from receiver.core.runs import merged
 from receiver.core.tokens import Scope
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
-from receiver.store import answered as answered_rows
-from receiver.store import audit, posts, records
+from receiver.once import Done, Made, Once, Posting
+from receiver.store import audit, authorized, posts, records
 from receiver.store import posts as post_rows
-from receiver.store.answered import Answered
 from receiver.store.engine import Store, Tx
 from receiver.store.posts import Hand
 from receiver.store.records import RecordRow
@@ -32,8 +32,9 @@ from shared.encoding import JsonObject, digest_text
 from shared.predicates import Context
 from shared.redaction import Rules
 
+__all__ = ["Asking", "Cut", "Done", "Once", "Render", "Stored", "go_on", "post", "without_secrets"]
+
 # Named here because whoever calls a use case does not look into the store.
-Once: TypeAlias = answered_rows.Once
 Stored: TypeAlias = post_rows.Stored
 Render: TypeAlias = Callable[[Stored], tuple[int, bytes]]
 """Writes what was stored as the status and the body of an answer."""
@@ -48,15 +49,6 @@ _CANNOT_HOLD_SECRETS = frozenset(
     {"type", "status", "conclusion", "artifactType", "sha256", "artifactSha256", "commitSha", "headSha", "startedAt"}
     | {"completedAt", "environmentType"}
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """An answer as it is sent, and whether it was sent before for the same key."""
-
-    status: int
-    body: bytes
-    replayed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,23 +125,27 @@ def _inside(caller: Caller, named: RecordRow | Context) -> None:
 
 def _once(store: Store, signers: RoleSigners, asking: Asking, action: str, act: Callable[[Tx, Hand], Stored]) -> Done:
     """Do something in one transaction, or find what it was answered before."""
-    caller, once, now = asking.caller, asking.once, asking.now
-    hand = Hand(caller.workspace_id, caller.token_id, signers.audience, signers.claim, now, asking.random)
 
-    def all_of_it(tx: Tx) -> Done:
-        before = None if once is None else answered_rows.find(tx, caller.workspace_id, once, now)
-        if before is not None:
-            return Done(before.status, before.body, replayed=True)
-        stored = act(tx, hand)
+    def made(tx: Tx, hand: Hand) -> Made:
+        stored = _authorized(tx, hand, act(tx, hand), asking)
         status, body = asking.render(stored)
-        if once is not None:
-            answered_rows.keep(tx, caller.workspace_id, once, Answered(status, body), now)
         detail: JsonObject = {
             "record": stored.record.record_id,
             "attestation": digest_text(stored.attestation_id),
             "new": stored.created,
         }
-        audit.add(tx, caller.workspace_id, Act(now, caller.token_id, action, detail, asking.origin))
-        return Done(status, body)
+        return Made(status, body, detail)
 
-    return store.write(all_of_it)
+    posting = Posting(asking.caller, asking.once, asking.now, asking.random, asking.origin)
+    return once.do(store, signers, posting, action, made)
+
+
+def _authorized(tx: Tx, hand: Hand, stored: Stored, asking: Asking) -> Stored:
+    """Hold a deployment against the passport in force; one that it does not allow is an event of the trail."""
+    row = stored.record
+    allowed = authorized.of(tx, hand.workspace_id, [row]).get(row.record_id)
+    if allowed is not None and not allowed.authorized and stored.created:
+        detail: JsonObject = {"deployment": row.record_id, "passport": allowed.passport_id, "reason": allowed.reason}
+        act = Act(hand.now, hand.token_id, "deployment.unauthorized", detail, asking.origin)
+        audit.add(tx, hand.workspace_id, act)
+    return replace(stored, authorized=allowed)

@@ -1,13 +1,15 @@
 """Collectors' keys as signed statements introduce them: one is enrolled, each next one comes in by a rotation.
 
 Pure. Invariants: nobody introduces a key but the decision key's record of an enrolment, or a rotation that the key
-before it signed together with the new one; who introduced a key is remembered, so that what is not needed shows.
+before it signed together with the new one; who introduced a key is remembered, so that what is not needed shows. Which
+rotations count is not asked here (`shared.ended`): what a key signed that never was good is verified too.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from shared import dsse, statement
 from shared.dsse import Envelope
@@ -21,22 +23,27 @@ _OURS = "this is not ours"
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
-    """Where a key was followed by the next one: stream, and the sequence from which on it is not good there."""
+class Turn:
+    """A rotation: its id, the keys before and after it, and its place: the old key signs below it, the new one above.
 
+    The ids are texts.
+    """
+
+    id: str
+    old_key_id: str
+    new_key_id: str
     stream: str
     sequence: int
 
 
 @dataclass(frozen=True, slots=True)
 class CollectorKey:
-    """A key, whose it is, the statement (its id) that introduced it, the key before it, and where it was followed."""
+    """A key, whose it is, the statement (its id) that introduced it, and the rotation that this was, if it was one."""
 
     public: PublicKey
     collector_id: str
     introduced_by: bytes
-    before: str | None = None
-    turned: tuple[Turned, ...] = ()
+    turn: Turn | None = None
 
 
 def introduced(
@@ -51,14 +58,14 @@ def introduced(
         content = read.as_(Enrolment)
         key = _key(content.public_key, content.collector_key_id)
         _add(keys, CollectorKey(key, content.collector_id, read.verified.id))
-    waiting = list(rotations)
-    while waiting:
-        ready = [one for one in waiting if one.key_id in keys]
-        if not ready:
-            raise UntrustedError(Code.UNKNOWN_KEY, f"nobody introduced the key {waiting[0].key_id}", _OURS)
-        for one in ready:
-            _turn(keys, one, audiences)
-        waiting = [one for one in waiting if one not in ready]
+    waiting: dict[str, list[Envelope]] = defaultdict(list)
+    for one in rotations:
+        waiting[one.key_id].append(one)
+    ready = list(keys)
+    while ready:
+        ready.extend(_turn(keys, one, audiences) for one in waiting.pop(ready.pop(), ()))
+    if waiting:
+        raise UntrustedError(Code.UNKNOWN_KEY, f"nobody introduced the key {min(waiting)}", _OURS)
     return keys
 
 
@@ -66,8 +73,9 @@ def chain(keys: Mapping[str, CollectorKey], key_id: str) -> Iterator[CollectorKe
     """Give a key, then the one that introduced it, back to the one that was enrolled."""
     at: str | None = key_id
     while at is not None:
-        yield keys[at]
-        at = keys[at].before
+        one = keys[at]
+        yield one
+        at = None if one.turn is None else one.turn.old_key_id
 
 
 def verify(owner: CollectorKey, envelope: Envelope) -> Statement:
@@ -79,7 +87,7 @@ def verify(owner: CollectorKey, envelope: Envelope) -> Statement:
     return read
 
 
-def _turn(keys: dict[str, CollectorKey], envelope: Envelope, audiences: Sequence[Audience]) -> None:
+def _turn(keys: dict[str, CollectorKey], envelope: Envelope, audiences: Sequence[Audience]) -> str:
     old = keys[envelope.key_id]
     first = Envelope(envelope.payload, envelope.signatures[:1])
     content = statement.read(dsse.verify(first, old.public)).as_(KeyRotation)
@@ -88,9 +96,10 @@ def _turn(keys: dict[str, CollectorKey], envelope: Envelope, audiences: Sequence
     read.expect_audience(*audiences)
     read.expect_understood()
     _check_owner(old, content.collector.id)
-    _add(keys, CollectorKey(new, old.collector_id, read.verified.id, envelope.key_id))
-    place = Turned(content.stream.id, content.stream.sequence)
-    keys[envelope.key_id] = replace(old, turned=(*old.turned, place))
+    link = content.stream
+    turn = Turn(read.verified.id_text, old.public.key_id, new.key_id, link.id, link.sequence)
+    _add(keys, CollectorKey(new, old.collector_id, read.verified.id, turn))
+    return new.key_id
 
 
 def _key(spki: str, key_id: str) -> PublicKey:

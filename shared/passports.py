@@ -81,7 +81,8 @@ class PolicyActivated(Registered):
 class Approval(Registered):
     """`urn:carnet:approval:v1`: a person's yes to the findings of one passport, for its target and artifact alone.
 
-    `passport` is the attestation id of the passport; `rules` are those whose findings it was given on.
+    `passport` is the attestation id of the passport; `rules` are those whose findings it was given on, `findings` the
+    fingerprints of those that it lifts: another finding of the same rule is not lifted by it.
     """
 
     passport_id: Id
@@ -89,6 +90,7 @@ class Approval(Registered):
     target: Place
     artifact: DigestText
     rules: tuple[Name, ...] = Field(strict=False)
+    findings: tuple[DigestText, ...] = Field(strict=False)
     comment: LongName | None = None
     by: Person
     approved_at: Timestamp
@@ -122,7 +124,8 @@ class Looked(Wire):
 class Found(Wire):
     """What one rule found: met, or not met with a cause; `decision` is what it asks for where it is not met.
 
-    `consideredOmitted` counts what a long list was cut by.
+    `consideredOmitted` counts what a long list was cut by. `fingerprint` is what an approval that lifts it names; it
+    changes with the policy, the cause, and what was found.
     """
 
     rule: Name
@@ -138,6 +141,7 @@ class Found(Wire):
     considered_omitted: Count = 0
     waived_by: tuple[Words, ...] = Field(default=(), strict=False)
     waived_until: Timestamp | None = None
+    fingerprint: DigestText | None = None
 
 
 class Freshness(Wire):
@@ -178,7 +182,8 @@ class ReleaseAsked(Wire):
 class Input(Wire):
     """An envelope that was looked at, by its attestation id; `held` is why it helped nothing, a reason code.
 
-    `receivedAt` is said of evidence: the receiver's time, which alone tells whether its key was good then.
+    `receivedAt` is said of evidence and of rotations: the receiver's time, which alone tells whether a key was good
+    then.
     """
 
     id: DigestText
@@ -197,8 +202,10 @@ class Passport(Registered, Verdict):
     """`urn:carnet:passport:v1`: a decision, and by ids and digests everything that it rests on.
 
     `request` and `facts` are the SHA-256 of the canonical JSON of what was asked, and of what was known besides the
-    evidence's own words; `policies` name the texts by digest; `inputs` are sorted by id, each once. `audiences` are
-    former ones of the workspace that evidence may be addressed to. `supersedes` is the id of the passport before.
+    evidence's own words; `policies` name the texts by digest; `inputs` are sorted by id, each once, and so are
+    `rotations`, which introduced keys that signed inputs: when each was received, and why what it introduced helps
+    nothing, where it does not. `audiences` are former ones of the workspace that evidence may be addressed to.
+    `supersedes` is the id of the passport before.
     """
 
     passport_id: Id
@@ -209,6 +216,7 @@ class Passport(Registered, Verdict):
     facts: DigestText
     inputs: tuple[Input, ...] = Field(strict=False)
     inputs_omitted: Count = 0
+    rotations: tuple[Input, ...] = Field(default=(), strict=False)
     engine: Name
     keyring_version: Annotated[int, Field(ge=1, le=MAX_INTEGER)]
     supersedes: Id | None = None

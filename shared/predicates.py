@@ -180,22 +180,26 @@ class PostedClaim(Wire):
 
 
 class Token(Wire):
-    """The token that somebody showed: its id, which is no secret, and what its issuer called it."""
+    """The token that somebody showed: its id, which is no secret, and what its issuer called it.
+
+    `voice` tells who speaks: the same for all tokens of one owner, else of this token alone; it names nobody.
+    """
 
     id: Id
     label: Name
+    voice: DigestText | None = None
 
 
 class Claimed(Predicate):
     """`urn:carnet:claimed:v1`: what came with a token, in the receiver's record of it.
 
-    `record` names what was posted (an attestation, or the evidence of a run, an artifact or a deployment, whose
-    fields are the claim's evidence); `sourceKey` tells which posts are about the same thing, where the sender says so;
-    `details` is what was said beside the claim; `cut` names the fields in which secrets were masked; `supersedes` is
-    the id of what this corrects.
+    `record` names what was posted: an attestation, the evidence of a run, an artifact or a deployment, whose fields are
+    the claim's evidence, or what was ingested (`shared.judging.pieces`); `sourceKey` tells which posts are about the
+    same thing, where the sender says so; `details` is what was said beside the claim; `cut` names the fields in which
+    secrets were masked; `supersedes` is the id of what this corrects.
     """
 
-    record: Literal["attestation", "pipeline-run", "artifact", "deployment"]
+    record: Literal["attestation", "pipeline-run", "artifact", "deployment", "ingested"]
     token: Token
     received_at: Timestamp
     source_key: DigestText | None = None

@@ -31,6 +31,7 @@ OURS: tuple[Pattern, ...] = (
     _prefixed("carnet-gate-token", "rp_live_", r"[0-9A-Za-z]{8,}"),
     _prefixed("carnet-invitation", "ce_once_", r"[0-9A-Za-z]{8,}"),
     _prefixed("carnet-access-token", "ca_hour_", r"[0-9A-Za-z]{8,}"),
+    _prefixed("carnet-session", "rp_sess_", r"[0-9A-Za-z]{8,}"),
 )
 """The tokens that this product gives out."""
 

@@ -7,7 +7,8 @@ Pure: no network, no clock, no account. Rules, each of which must hold for a pas
 3. Request, facts and policy texts have the digests that the passport names.
 4. The envelopes are exactly those that the passport names, and the keys' statements exactly those that these need.
 5. Each envelope verifies: under a key of the keyring with the type's role, or under a collector's introduced key.
-6. What counted was signed by a key that was good when it was received, as far as any revocation at hand tells.
+6. What counted was signed by a key that was good there and when it was received, as far as the rotations that the
+   passport names, and any revocation at hand, tell.
 7. Acts with a number in the register come before the passport, and none of them contradicts another.
 """
 
@@ -27,7 +28,6 @@ from shared.introduced import CollectorKey
 from shared.keyring import TrustedKeyring, first_root, newer_keyring, open_keyring
 from shared.passports import Approval, Input, Passport, PolicyActivated, Waiver
 from shared.predicates import (
-    Audience,
     Claimed,
     Enrolment,
     GapClosed,
@@ -112,7 +112,7 @@ def authenticate(bundle: Bundle, pinned: str, newer: Sequence[Envelope] = ()) ->
     _check_digests(bundle, passport)
     if [digest_text(one.id) for one in bundle.inputs] != [one.id for one in passport.inputs]:
         raise _apart("the envelopes are not those that the passport names, in its order")
-    enrolments, keys = _keys(ring, bundle.keys, passport.audiences)
+    enrolments, keys = _keys(ring, bundle.keys, passport)
     inputs = tuple(
         _read_input(ring, keys, passport, envelope, entry)
         for envelope, entry in zip(bundle.inputs, passport.inputs, strict=True)
@@ -129,7 +129,8 @@ def authenticate(bundle: Bundle, pinned: str, newer: Sequence[Envelope] = ()) ->
 def objections(passport: Passport, wanted: Wanted, at: datetime) -> tuple[str, ...]:
     """Say in words why an authentic passport does not allow what is wanted at a moment; nothing where it does.
 
-    Rests on `decision`, never on `proceed`.
+    Rests on `decision`, never on `proceed`. A passport that does not name all of its inputs allows nothing: what the
+    others say was checked by nobody.
     """
     found: list[str] = []
     target = passport.target
@@ -142,6 +143,8 @@ def objections(passport: Passport, wanted: Wanted, at: datetime) -> tuple[str, .
         found.append("it allows a canary alone (--canary)")
     elif passport.decision not in {"ALLOW", "ALLOW_WITH_CANARY"}:
         found.append(f"it decided {passport.decision}: {passport.headline}")
+    if passport.inputs_omitted:
+        found.append(f"{passport.inputs_omitted} of its inputs are not here to be checked: there were too many")
     if at < passport.evaluated_at:
         found.append(f"it was evaluated at {format_time(passport.evaluated_at)}, which has not come yet")
     elif at >= passport.valid_until:
@@ -205,15 +208,17 @@ def _read_input(
 
 
 def _keys(
-    ring: TrustedKeyring, envelopes: Sequence[Envelope], former: Sequence[Audience]
+    ring: TrustedKeyring, envelopes: Sequence[Envelope], passport: Passport
 ) -> tuple[list[Statement], dict[str, CollectorKey]]:
-    """Read what introduces collectors' keys: enrolments have one signature, rotations two."""
+    """Read what introduces collectors' keys: enrolments have one signature, rotations two, and the passport's word."""
     ids = [one.id for one in envelopes]
     if ids != sorted(set(ids)):
         raise _apart("the statements of keys are not sorted by their ids, each once")
     enrolments = [_read_own(ring, one) for one in envelopes if len(one.signatures) == 1]
     rotations = [one for one in envelopes if len(one.signatures) > 1]
-    return enrolments, introduced.introduced(enrolments, rotations, (ring.audience, *former))
+    if [digest_text(one.id) for one in rotations] != [one.id for one in passport.rotations]:
+        raise _apart("the rotations of keys are not those that the passport names, in its order")
+    return enrolments, introduced.introduced(enrolments, rotations, (ring.audience, *passport.audiences))
 
 
 def _check_needed(envelopes: Sequence[Envelope], keys: dict[str, CollectorKey], inputs: Iterable[Statement]) -> None:

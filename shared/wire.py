@@ -34,6 +34,7 @@ from shared.fields import Id, Name, Wire
 from shared.members import split_members
 
 API = "/api/v1"
+GATE_API = "/releasepassport/v1"
 BATCH_PATH = f"{API}/collector/attestations"
 HEARTBEAT_PATH = f"{API}/collector/heartbeats"
 ENROL_PATH = f"{API}/collectors/enrol"

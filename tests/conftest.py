@@ -6,8 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.helpers.compiled import compile_once
 from tests.helpers.databases import KINDS, Databases, PostgresDatabases, SqliteDatabases
 from tests.helpers.postgres import PostgresServer
+
+
+def pytest_configure() -> None:
+    compile_once()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collector.pipeline.files import read_evidence, sha256_of
+from collector.pipeline.files import read_json, sha256_of
 from collector.pipeline.options import FILE, SHA256, about_options, kept, posting_options
 from collector.pipeline.telling import missing, post
 from shared.predicates import ClaimType
@@ -110,7 +110,7 @@ def _said_claim(said: _Said) -> dict[str, JsonValue]:
     if absent:
         msg = f"give {', '.join(absent)}, or --report"
         raise click.UsageError(msg)
-    evidence: JsonObject | None = None if said.evidence is None else read_evidence(said.evidence)
+    evidence: JsonObject | None = None if said.evidence is None else read_json(said.evidence, "--evidence")
     return {"type": said.claim_type, "name": said.name, "passed": said.passed, "evidence": evidence}
 
 

@@ -15,6 +15,9 @@ from collector.pipeline.ci import detect
 from collector.pipeline.deploy import deploy
 from collector.pipeline.detected import Run
 from collector.pipeline.dropping import drop
+from collector.pipeline.evidence import evidence
+from collector.pipeline.explain import explain
+from collector.pipeline.gate import gate
 from collector.pipeline.run import run
 from collector.pipeline.verify import verify
 from collector.terminal import output_option, run_program, show
@@ -28,7 +31,10 @@ def program() -> None:
 
     With no token and no network: drop puts reports where a collector takes them. With an API key: attest, artifact,
     deploy and run post to the receiver at MERGEWHY_API_URL; the key stands in MERGEWHY_API_KEY or in a file that
-    MERGEWHY_API_KEY_FILE names. What the CI system says of the job goes along. With neither: verify checks a passport.
+    MERGEWHY_API_KEY_FILE names. What the CI system says of the job goes along.
+
+    With a gate's token: gate asks whether a release may go, evidence posts what is known of it, explain shows a
+    passport; RELEASEPASSPORT_API_URL, and RELEASEPASSPORT_TOKEN or _TOKEN_FILE. With neither: verify checks a passport.
     """
 
 
@@ -79,7 +85,7 @@ def _matches(here: Path, pattern: str) -> list[Path]:
     return [path for path in here.glob(pattern) if path.is_file() and not path.is_symlink()]
 
 
-for command in (attest, artifact, deploy, run, verify):
+for command in (attest, artifact, deploy, run, gate, evidence, explain, verify):
     program.add_command(command)
 
 

@@ -1,4 +1,4 @@
-"""What a command reads besides a report: a file to hash, evidence as JSON."""
+"""What a command reads besides a report: a file to hash, an object as JSON."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def sha256_of(path: Path) -> str:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "run this where the file is") from None
 
 
-def read_evidence(name: str) -> JsonObject:
-    """Read a JSON object from a file, or from standard input for `-`.
+def read_json(name: str, option: str) -> JsonObject:
+    """Read a JSON object from a file, or from standard input for `-`; `option` is what named it.
 
     Raises `ConfigError` where there is none to read, `MalformedError` for what is no JSON object or too large.
     """
@@ -39,10 +39,12 @@ def read_evidence(name: str) -> JsonObject:
             with open(name, "rb") as file:  # noqa: PTH123 - `-` is no path, and this is what click hands over
                 raw = file.read(MAX_BODY_BYTES + 1)
     except OSError as error:
-        raise ConfigError(f"{name} cannot be read: {error.strerror}", "give --evidence a JSON file, or -") from None
+        raise ConfigError(f"{name} cannot be read: {error.strerror}", f"give {option} a JSON file, or -") from None
     if len(raw) > MAX_BODY_BYTES:
-        raise MalformedError(Code.TOO_LARGE, f"{name} has more than {MAX_BODY_BYTES} bytes", "post a summary of it")
+        raise MalformedError(
+            Code.TOO_LARGE, f"{name} has more than {MAX_BODY_BYTES} bytes", "leave out what is not needed"
+        )
     try:
         return parse_object(raw)
     except MalformedError as error:
-        raise MalformedError(error.code, f"{name}: {error.detail}", "--evidence takes one JSON object") from None
+        raise MalformedError(error.code, f"{name}: {error.detail}", f"{option} takes one JSON object") from None

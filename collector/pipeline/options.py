@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from collector.pipeline.access import KEY_FILE_VARIABLE, URL_VARIABLE, Destination
+from collector.pipeline.access import GATE, POSTS, Destination, Variables
 from collector.pipeline.ci import detect
 from collector.pipeline.detected import Run
 from collector.terminal import output_option
@@ -77,16 +77,28 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 def posting_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options that say where to post; it gets them as `to`, a `Destination`."""
+    return _reaching(command, POSTS)
+
+
+def gate_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where the gate is; it gets them as `to`, a `Destination`."""
+    return _reaching(command, GATE)
+
+
+def _reaching(command: Callable[..., None], variables: Variables) -> Callable[..., None]:
+    dry_exit = "" if variables is POSTS else "; `gate` ends with 3 then"
 
     @functools.wraps(command)
     def packed(**given: Any) -> None:  # noqa: ANN401 - click's way
         names = ("url", "key_file", "ca_file", "proxy", "timeout_seconds", "dry_run", "output")
-        command(to=Destination(**{name: given.pop(name) for name in names}), **given)
+        command(to=Destination(**{name: given.pop(name) for name in names}, variables=variables), **given)
 
     whole: Callable[..., None] = packed
     for option in (
         output_option,
-        click.option("--dry-run", is_flag=True, help="Print the JSON that would be posted, and send nothing."),
+        click.option(
+            "--dry-run", is_flag=True, help=f"Print the JSON that would be posted, and send nothing{dry_exit}."
+        ),
         click.option(
             "--timeout",
             "timeout_seconds",
@@ -101,11 +113,11 @@ def posting_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--key-file",
             type=click.Path(path_type=Path),
-            envvar=KEY_FILE_VARIABLE,
+            envvar=variables.key_file,
             show_envvar=True,
-            help="A file with the API key; else MERGEWHY_API_KEY holds it. A key is never an option.",
+            help=f"A file with {variables.kind}; else {variables.key} holds it. It is never an option itself.",
         ),
-        click.option("--url", envvar=URL_VARIABLE, show_envvar=True, help="The receiver's address."),
+        click.option("--url", envvar=variables.url, show_envvar=True, help="The receiver's address."),
     ):
         whole = option(whole)
     return whole

@@ -8,13 +8,13 @@ an id came from somebody else.
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import tenacity
 
 from collector.client import Client, ClientSettings, UnreachableError
-from collector.pipeline.access import URL_VARIABLE
 from shared.encoding import compact, parse_object
 from shared.errors import CarnetError, Code, ConfigError, MalformedError, StateError, TryLaterError
 
@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from collector.pipeline.access import Access
     from shared.encoding import JsonObject
 
+_T = TypeVar("_T")
 _CONNECT_SECONDS = 10.0
+_ANSWER_SECONDS = 60.0
+"""A gate may hold an answer for 30 s; who says nothing for longer is not there any more."""
 _FIRST_WAIT_SECONDS = 0.5
 _LONGEST_WAIT_SECONDS = 10.0
 
@@ -65,12 +68,12 @@ class Receiver:
             access.ca_file,
             access.proxy,
             connect_timeout_seconds=min(_CONNECT_SECONDS, access.timeout_seconds),
-            answer_timeout_seconds=access.timeout_seconds,
+            answer_timeout_seconds=min(access.timeout_seconds, _ANSWER_SECONDS),
         )
         try:
             self._client = Client(settings)
         except ConfigError as error:
-            raise _in_own_words(error) from None
+            raise _in_own_words(error, access.variables.url) from None
 
     async def __aenter__(self) -> Self:
         """Begin; the time runs from here."""
@@ -87,14 +90,36 @@ class Receiver:
     async def post(self, path: str, body: JsonObject, idempotency_key: str) -> Reply:
         """Post an object; raises the family that the answer's status belongs to, `TryLaterError` once time is up."""
         raw, headers = compact(body), {"Idempotency-Key": idempotency_key}
-        return await self._patiently(lambda: self._client.post(path, raw, self._access.key, headers=headers))
+        ask = functools.partial(self._client.post, path, raw, self._access.key, headers=headers)
+        return await self._patiently(ask, functools.partial(_reply, "id"))
 
     async def put(self, path: str, body: JsonObject) -> Reply:
         """Put an object in the place of what is there; raises as `post` does."""
         raw = compact(body)
-        return await self._patiently(lambda: self._client.put(path, raw, self._access.key))
+        ask = functools.partial(self._client.put, path, raw, self._access.key)
+        return await self._patiently(ask, functools.partial(_reply, "id"))
 
-    async def _patiently(self, ask: Callable[[], Awaitable[Answer]]) -> Reply:
+    async def evaluate(self, path: str, body: JsonObject, hold_seconds: int) -> Reply:
+        """Ask a gate, whose answer may be held for so long until the pipeline may go on; raises as `post` does."""
+        raw, headers = compact(body), {"Prefer": f"wait={hold_seconds}"} if hold_seconds else {}
+        ask = functools.partial(self._client.post, path, raw, self._access.key, headers=headers)
+        return await self._patiently(ask, functools.partial(_reply, "passportId"))
+
+    async def get(self, path: str) -> bytes:
+        """Ask for something, as it comes; raises as `post` does."""
+        return await self._patiently(lambda: self._client.get(path, self._access.key), lambda answer: answer.body)
+
+    def stopwatch(self) -> Callable[[], float]:
+        """Give what tells how many seconds went by since now."""
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        return lambda: loop.time() - began
+
+    async def pause(self, seconds: float) -> None:
+        """Wait between two questions."""
+        await asyncio.sleep(seconds)
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Answer]], read: Callable[[Answer], _T]) -> _T:
         loop = asyncio.get_running_loop()
         lost = False
 
@@ -113,14 +138,14 @@ class Receiver:
             reraise=True,
         ):
             with attempt:
-                return await self._once(ask)
+                return await self._once(ask, read)
         msg = "tenacity ended without an outcome"
         raise RuntimeError(msg)
 
-    async def _once(self, ask: Callable[[], Awaitable[Answer]]) -> Reply:
+    async def _once(self, ask: Callable[[], Awaitable[Answer]], read: Callable[[Answer], _T]) -> _T:
         try:
             async with asyncio.timeout_at(self._deadline):
-                return _reply(await ask())
+                return read(await ask())
         except TimeoutError:
             waited = f"{self._access.timeout_seconds:g} s"
             raise LostError(f"{self._access.url} did not answer within {waited}") from None
@@ -147,20 +172,20 @@ def _error(state: tenacity.RetryCallState) -> BaseException | None:
     return None if state.outcome is None else state.outcome.exception()
 
 
-def _reply(answer: Answer) -> Reply:
+def _reply(named: str, answer: Answer) -> Reply:
     try:
         body = parse_object(answer.body)
     except MalformedError as error:
         raise UnreachableError(f"something else answered in the receiver's place: {error.detail}") from None
-    found = body.get("id")
+    found = body.get(named)
     if not isinstance(found, str) or not found:
-        raise UnreachableError("something else answered in the receiver's place: there is no id in it")
+        raise UnreachableError(f"something else answered in the receiver's place: there is no {named} in it")
     return Reply(answer.status, found, body)
 
 
-def _in_own_words(error: ConfigError) -> ConfigError:
+def _in_own_words(error: ConfigError, url: str) -> ConfigError:
     """Name what a pipeline sets instead of what a collector's file does."""
-    names = {"receiver.url": URL_VARIABLE, "receiver.ca_file": "--ca-file", "receiver.proxy": "--proxy"}
+    names = {"receiver.url": url, "receiver.ca_file": "--ca-file", "receiver.proxy": "--proxy"}
     detail, hint = error.detail, error.hint or ""
     for name, instead in names.items():
         detail, hint = detail.replace(f"{name}:", f"{instead}:", 1).replace(name, instead), hint.replace(name, instead)

@@ -6,11 +6,11 @@ import asyncio
 import json
 import os
 import secrets
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from collector.pipeline.access import Destination, read_access
+from collector.pipeline.access import Access, Destination, read_access
 from collector.terminal import show
 from shared.errors import ConfigError
 from shared.printable import plain
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[Receiver], Awaitable[Reply]]
 
+_T = TypeVar("_T")
 _MAX_SHOWN_CHARS = 500
 _MAX_LISTED = 20
 
@@ -37,20 +38,24 @@ def ask(to: Destination, body: JsonObject, what: str, how: Ask) -> None:
     if to.dry_run:
         click.echo(json.dumps(body, sort_keys=True, indent=None if to.output == "json" else 2))
         return
-    access = read_access(to, os.environ)
+    reply = talk(read_access(to, os.environ), how)
+    show(to.output, reply.body, f"{reply.status} {reply.id} {what}")
+    for warning in _warnings(reply.body):
+        click.echo(plain(f"warning: {warning}"), err=True)
+
+
+def talk(access: Access, how: Callable[[Receiver], Awaitable[_T]]) -> _T:
+    """Do something with a receiver, telling each wait on stderr; raises what it raises."""
     try:
         from collector.pipeline.posting import Receiver  # noqa: PLC0415 - `carnet drop` needs none of its packages
     except ModuleNotFoundError as error:
         raise missing(error, "carnet[pipeline]") from None
 
-    async def asked() -> Reply:
+    async def talked() -> _T:
         async with Receiver(access, lambda text: click.echo(plain(f"later: {text}"), err=True)) as receiver:
             return await how(receiver)
 
-    reply = asyncio.run(asked())
-    show(to.output, reply.body, f"{reply.status} {reply.id} {what}")
-    for warning in _warnings(reply.body):
-        click.echo(plain(f"warning: {warning}"), err=True)
+    return asyncio.run(talked())
 
 
 def new_key() -> str:

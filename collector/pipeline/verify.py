@@ -1,7 +1,7 @@
 """`carnet verify`: whether a passport is authentic and allows what somebody is about to do, with no network at all.
 
 Exits: 0 it does, 1 authentic but it does not, 2 wrong usage, 75 decided by another engine (`--replay`), 77 not
-authentic. Rests on `decision`, never on `proceed`.
+authentic. Rests on `decision`, never on `proceed`. What does not bring all of its inputs along allows nothing.
 """
 
 from __future__ import annotations
@@ -231,5 +231,5 @@ def _text(found: Authentic, asked: _Asked, against: tuple[str, ...]) -> str:
     if asked.replayed:
         lines.append(f"  replayed   judged again by engine {passport.engine} from this file: the same answer")
     if passport.inputs_omitted:
-        lines.append(f"  not checked: {passport.inputs_omitted} inputs that the passport was too small to name")
+        lines.append(f"  not checked: {passport.inputs_omitted} more inputs, which the passport names by number alone")
     return "\n".join(lines)

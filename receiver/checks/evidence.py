@@ -5,13 +5,16 @@ from __future__ import annotations
 from receiver.checks.places import check_link, check_place
 from receiver.checks.walk import Walk
 from receiver.core.admit import Examined, Refusal, examine
+from receiver.core.authorizing import release_of
 from receiver.core.deployments import DeploymentStatus, follows
 from receiver.core.fsck import check_posted, differences
 from receiver.core.placing import Place, Verdict
-from receiver.core.posted import BUILDERS
-from receiver.store import attestations, claims, deployed, intake, posts, records, streams, whole
+from receiver.core.posted import anew
+from receiver.core.posting import Record
+from receiver.store import attestations, claims, deployed, ingested, intake, passports, posts, records, streams, whole
 from receiver.store.attestations import FromCollector, New
 from receiver.store.parts import Parts
+from receiver.store.passports import PassportRow
 from receiver.store.records import RecordRow
 from shared.encoding import digest_text
 from shared.errors import CarnetError
@@ -52,8 +55,14 @@ def check_records(walk: Walk) -> None:
     while page := records.stored(walk.tx, walk.workspace_id, after, _PAGE):
         signed = attestations.parts_of_numbers(walk.tx, walk.workspace_id, [row.n for row in page])
         before = records.of_ids(walk.tx, walk.workspace_id, [row.supersedes for row in page if row.supersedes])
+        belongs = ingested.of_numbers(walk.tx, walk.workspace_id, [row.n for row in page])
+        held_against = passports.numbered(walk.tx, walk.workspace_id, {row.passport for row in page if row.passport})
         for row in page:
             problems = _record(walk, row, signed.get(row.n))
+            if belongs.get(row.n) != (ingested.columns(row) if row.kind is Record.INGESTED else None):
+                problems.append("where it belongs is not what was signed")
+            if row.passport is not None and not _its_release(row, held_against.get(row.passport)):
+                problems.append("the passport that was in force of it is not of its release")
             if row.supersedes is not None and before.get(row.supersedes) != (row.natural_key, row.record_id):
                 problems.append("what it corrects does not say so")
             came = deployed.later(walk.tx, walk.workspace_id, row) if _not_awaited(row) else ()
@@ -101,11 +110,16 @@ def _record(walk: Walk, row: RecordRow, parts: Parts | None) -> list[str]:
     try:
         read = walk.keyring.verify(parts.envelope())
         claimed = read.as_(Claimed)
-        posted = BUILDERS[row.kind](row.fields, claimed.cut)
+        posted = anew(row.kind, row.fields, claimed)
         problems = check_posted(posted, read)
     except (CarnetError, KeyError) as error:
         return [f"it cannot be read: {str(error)[:200]}"]
     return problems + differences(row, posts.row_of(row, posted, claimed))
+
+
+def _its_release(row: RecordRow, passport: PassportRow | None) -> bool:
+    """Whether a passport is of what was deployed."""
+    return row.kind is Record.DEPLOYMENT and passport is not None and passport.release_key == release_of(row.fields)
 
 
 def _not_awaited(row: RecordRow) -> bool:

@@ -15,6 +15,7 @@ from receiver.store.rotations import RotationRow
 from shared.encoding import b64decode, digest_text, parse_digest
 from shared.keyring import first_root
 from shared.keys import PublicKey, key_from_spki
+from shared.passports import Passport
 from shared.predicates import KEYRING, Enrolment, Limits, Registered
 
 
@@ -29,7 +30,8 @@ def check_register(walk: Walk) -> None:
         walk.add(f"register {row.number}", problems)
         if read is not None and isinstance(read.predicate, Enrolment):
             walk.enrolments[read.predicate.collector_id] = read.predicate
-        elif read is not None and isinstance(read.predicate, Registered):
+        elif read is not None and isinstance(read.predicate, Registered) and not isinstance(read.predicate, Passport):
+            # Passports are many, and looked at one by one.
             walk.acts.append(read.predicate)
     if followed.keyring is None:
         walk.add("register", ["no keyring opens under the root key"])

@@ -9,8 +9,12 @@ from receiver.commands.collectors import collectors
 from receiver.commands.enrolling import confirm, invite
 from receiver.commands.evidence import fsck
 from receiver.commands.held import held
+from receiver.commands.licence import licence
+from receiver.commands.passports import passports
+from receiver.commands.policy import policy
 from receiver.commands.revoking import revoke_collector, revoke_key, revoke_token
 from receiver.commands.settings import config
+from receiver.commands.simulating import simulate_policy
 from receiver.commands.streams import streams
 from receiver.commands.tokens import tokens
 from receiver.commands.users import users
@@ -40,7 +44,7 @@ def GROUP() -> None:  # noqa: N802 - it is a value, whatever makes it
     """Verify evidence, keep it exactly, and answer for it."""
 
 
-for _command in (fsck, config, collectors, held, keys, streams, tokens, users, workspaces):
+for _command in (fsck, config, collectors, held, keys, licence, passports, policy, streams, tokens, users, workspaces):
     GROUP.add_command(_command)
 
 collectors.add_command(invite)
@@ -48,3 +52,4 @@ collectors.add_command(confirm)
 collectors.add_command(revoke_collector)
 keys.add_command(revoke_key)
 tokens.add_command(revoke_token)
+policy.add_command(simulate_policy)

@@ -17,6 +17,7 @@ from receiver import confirm as confirming
 from receiver.caller import operator
 from receiver.commands import carrying, options
 from receiver.commands.collectors import chosen, opened, workspace_option
+from receiver.commands.licence import allow_new
 from receiver.confirm import Asking, Carried, Confirmed
 from receiver.enrol import Invitation
 from receiver.joining import ANY_NAME
@@ -79,7 +80,8 @@ def invite(  # noqa: PLR0913 - each is an option
         raise click.UsageError("what is carried is for one host, and confirmed by a person: no --approve, no *")
     minutes = valid_minutes or (_ONLINE_MINUTES if offline is None else _OFFLINE_MINUTES)
     limits = _limited_to(repositories, services, environments)
-    with opened(config, data) as (_, store):
+    with opened(config, data) as (found, store):
+        allow_new(found, store, "collectors")
         workspace_id = chosen(store, workspace)
         paths: list[Path] = []
         if offline is not None:

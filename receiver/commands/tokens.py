@@ -36,6 +36,8 @@ def tokens() -> None:
 @click.option("--repository", "repositories", multiple=True, help="A glob that it may post for; repeat.")
 @click.option("--service", "services", multiple=True, help="A glob that it may speak for; a gate's token names some.")
 @click.option("--environment", "environments", multiple=True, help="The same for environments.")
+@click.option("--owner", help="Whom it is for, such as an e-mail address: they approve nothing that it asks for.")
+@click.option("--require-policy", is_flag=True, help="A gate holds what no policy covers, instead of its baseline.")
 @workspace_option
 @options.config_source
 @options.output
@@ -49,6 +51,8 @@ def issue(  # noqa: PLR0913 - each is an option
     repositories: tuple[str, ...],
     services: tuple[str, ...],
     environments: tuple[str, ...],
+    owner: str | None,
+    require_policy: bool,
     workspace: str | None,
     config: Path | None,
     data: Path | None,
@@ -71,6 +75,8 @@ def issue(  # noqa: PLR0913 - each is an option
             days,
             per_minute,
             limits=limits,
+            owner=owner,
+            require_policy=require_policy,
         )
     until = format_time(made.expires_at)
     options.show(
@@ -115,6 +121,8 @@ def _fields(row: access.TokenRow) -> JsonObject:
         "kind": row.kind.name,
         "scopes": [*sorted(row.scopes)],
         "limits": row.limits.to_wire(),
+        "owner": row.owner,
+        "requirePolicy": row.require_policy,
         "limitPerMinute": row.limit_per_minute,
         "createdAt": time("created_at"),
         "expiresAt": time("expires_at"),

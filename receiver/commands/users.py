@@ -12,6 +12,7 @@ import click
 from receiver import clock, people
 from receiver.commands import options
 from receiver.commands.collectors import chosen, opened, workspace_option
+from receiver.commands.licence import allow_new
 from receiver.core.accounts import Role
 from shared.encoding import JsonObject, JsonValue, base32_id, format_time
 from shared.errors import ConfigError
@@ -59,7 +60,8 @@ def add(
     """Give the person with this EMAIL an account."""
     password = _password(password_file)
     ends_at = None if until is None else until.replace(tzinfo=UTC)
-    with opened(config, data) as (_, store):
+    with opened(config, data) as (found, store):
+        allow_new(found, store, "users")
         made = people.add(store, chosen(store, workspace), email, Role(role), password, clock.utcnow(), ends_at)
     _shown(made, None if password_file else password, output)
 
@@ -90,6 +92,21 @@ def role(email: str, role: str, workspace: str | None, config: Path | None, data
     """Give EMAIL another role."""
     with opened(config, data) as (_, store):
         changed = people.set_role(store, chosen(store, workspace), email, Role(role), clock.utcnow())
+    _shown(changed, None, output)
+
+
+@users.command()
+@click.argument("email")
+@click.argument("names", nargs=-1)
+@workspace_option
+@options.config_source
+@options.output
+def identities(
+    email: str, names: tuple[str, ...], workspace: str | None, config: Path | None, data: Path | None, output: str
+) -> None:
+    """Say under which other NAMES (logins at the code host) EMAIL writes and triggers: nobody approves their own."""
+    with opened(config, data) as (_, store):
+        changed = people.set_identities(store, chosen(store, workspace), email, names, clock.utcnow())
     _shown(changed, None, output)
 
 
@@ -143,10 +160,12 @@ def _fields(account: people.Account) -> JsonObject:
         "createdAt": format_time(account.created_at),
         "endsAt": None if account.ends_at is None else format_time(account.ends_at),
         "disabledAt": None if account.disabled_at is None else format_time(account.disabled_at),
+        "identities": [*account.identities],
     }
 
 
 def _line(account: people.Account) -> str:
     until = "" if account.ends_at is None else f"  until {format_time(account.ends_at)}"
     ended = "" if account.disabled_at is None else f"  ended {format_time(account.disabled_at)}"
-    return f"{account.role.value:8}  {account.email}{until}{ended}"
+    also = f"  also {' '.join(account.identities)}" if account.identities else ""
+    return f"{account.role.value:8}  {account.email}{also}{until}{ended}"

@@ -6,6 +6,7 @@ Passwords are hashed with Argon2id (RFC 9106) at libsodium's interactive limits:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 
 from nacl.exceptions import CryptoError
@@ -15,6 +16,9 @@ from shared.errors import Code, MalformedError, UntrustedError
 
 MIN_PASSWORD_CHARS, MAX_PASSWORD_CHARS = 12, 200
 _MAX_EMAIL_CHARS = 200
+_MAX_IDENTITIES = 50
+# Of a password that nobody has: what an unknown address is compared with, so that it takes as long.
+_NOBODYS = "$argon2id$v=19$m=65536,t=2,p=1$52n6E1T3qzoXk9ecHLqPKA$P+t2iq0LakjSm6II9k+CVkjGjSVaE/K/cYxmkArAIMQ"
 _EMAIL = re.compile(r"[^\s@\x00-\x1f]{1,64}@[a-z0-9.-]{1,128}", re.ASCII)
 
 
@@ -44,6 +48,20 @@ def read_email(text: str) -> str:
     return email
 
 
+def read_identities(names: Iterable[str]) -> tuple[str, ...]:
+    """Give further names of a person as they are kept, each once, in lower case; raises `MalformedError`."""
+    found = tuple(sorted({one.strip().lower() for one in names}))
+    if len(found) > _MAX_IDENTITIES or any(
+        not one.isprintable() or not 1 <= len(one) <= _MAX_EMAIL_CHARS for one in found
+    ):
+        raise MalformedError(
+            Code.INVALID_FIELD,
+            "these are no names of a person",
+            f"at most {_MAX_IDENTITIES}, each of 1 to {_MAX_EMAIL_CHARS} printable characters",
+        )
+    return found
+
+
 def hash_password(password: str) -> str:
     """Hash a password with a salt of its own; raises `MalformedError` for one that is too short or too long."""
     if not MIN_PASSWORD_CHARS <= len(password) <= MAX_PASSWORD_CHARS:
@@ -58,14 +76,18 @@ def hash_password(password: str) -> str:
     return hashed.decode("ascii")
 
 
-def matches(password: str, stored: str) -> bool:
-    """Say whether this is the password of which `stored` was kept; as slow for a wrong one as for the right one."""
+def matches(password: str, stored: str | None) -> bool:
+    """Say whether this is the password of which `stored` was kept; as slow for a wrong one as for the right one.
+
+    None is of an account that is not there: as slow too, and never right.
+    """
     if len(password) > MAX_PASSWORD_CHARS:
         return False
     try:
-        return bool(argon2id.verify(stored.encode("ascii"), password.encode()))
+        found = bool(argon2id.verify((stored or _NOBODYS).encode("ascii"), password.encode()))
     except (CryptoError, ValueError):
         return False
+    return found and stored is not None
 
 
 def not_signed_in() -> UntrustedError:

@@ -1,4 +1,4 @@
-"""What is posted, from its normalised fields to what is signed of it: attestations, runs, artifacts, deployments.
+"""What is posted, from its normalised fields to what is signed of it: attestations, runs, artifacts, and so on.
 
 Pure. The fields are as they are answered: lowerCamelCase, enums upper-case, digests and commits in lower case, nothing
 that was not said.
@@ -11,11 +11,17 @@ from receiver.core.posting import Posted, Record
 from receiver.core.runs import Conclusion, RunStatus, whole_run
 from shared.encoding import JsonObject, JsonValue
 from shared.judging.contradictions import typed
-from shared.predicates import ClaimType, Context
+from shared.predicates import Claimed, ClaimType, Context
 
 _CLAIMED_BESIDE = ("evidenceUrl", "source", "resourceType", "resourceId")
 _ATTESTED = ("resourceType", "repositoryFullName", "commitSha", "artifactSha256")
 _ARTIFACT, _DEPLOYMENT = "Artifact", "Deployment"
+_INGESTED_BESIDE = (
+    "source", "externalId", "type", "namespace", "releaseId", "renderedManifestPath", "author", "requestedBy",
+    "observedAt", "expiresAt",
+)  # fmt: skip
+PASSED = "passed"
+"""The one status of ingested evidence that passes."""
 
 
 def attestation(fields: JsonObject, cut: tuple[str, ...] = ()) -> Posted:
@@ -108,6 +114,36 @@ def deployment(fields: JsonObject, cut: tuple[str, ...] = ()) -> Posted:
     )
 
 
+def ingested(fields: JsonObject, cut: tuple[str, ...] = (), voice: str | None = None) -> Posted:
+    """Make what is signed of a piece of evidence that was ingested; only the status `passed` passes.
+
+    The metrics of the closed types are their counts; those of every other type stay below `metrics`. With `voice` it
+    is found again by the same voice alone: source and external id are any text, and whoever writes those of somebody
+    else corrects nothing of theirs.
+    """
+    said, metrics = str(fields["type"]), fields.get("metrics")
+    kind = ClaimType(said) if said in ClaimType.__members__ else ClaimType.CUSTOM
+    evidence: JsonObject = {name: fields[name] for name in ("status", "summary", "url") if name in fields}
+    if isinstance(metrics, dict):
+        evidence = typed(kind, {**metrics, **evidence}) if kind == said else {**evidence, "metrics": metrics}
+    named = ("source", "externalId", "type", "artifactSha256", "service", "namespace", "environment")
+    return Posted(
+        record=Record.INGESTED,
+        fields=fields,
+        context=_context(fields, commit="sourceSha"),
+        type=kind,
+        name=said,
+        passed=fields["status"] == PASSED,
+        evidence=evidence,
+        natural=(*(() if voice is None else (voice,)), *(_text(fields, name) or "" for name in named)),
+        digest=_text(fields, "artifactSha256"),
+        status=_text(fields, "status"),
+        label=said,
+        details={name: fields[name] for name in _INGESTED_BESIDE if name in fields},
+        cut=cut,
+    )
+
+
 def _context(
     fields: JsonObject, *, commit: str = "commitSha", branch: str = "branch", run: str | None = None
 ) -> Context:
@@ -133,5 +169,13 @@ BUILDERS = {
     Record.ARTIFACT: artifact,
     Record.RUN: run,
     Record.DEPLOYMENT: deployment,
+    Record.INGESTED: ingested,
 }
 """What makes each record, by its kind."""
+
+
+def anew(kind: Record, fields: JsonObject, claimed: Claimed) -> Posted:
+    """Make what was posted anew from the fields of its record, by whom it was signed to be; raises what builders do."""
+    if kind is Record.INGESTED:
+        return ingested(fields, claimed.cut, claimed.token.voice)
+    return BUILDERS[kind](fields, claimed.cut)

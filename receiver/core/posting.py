@@ -15,6 +15,7 @@ from enum import StrEnum
 from shared import statement
 from shared.dsse import Envelope
 from shared.encoding import JsonObject, canonical, digest_text, sha256
+from shared.judging.pieces import nameless
 from shared.keys import Signer
 from shared.predicates import CLAIMED, Audience, Claimed, ClaimType, Context, PostedClaim, Token
 from shared.statement import Subject, subject_commit, subject_sha256
@@ -31,6 +32,8 @@ class Record(StrEnum):
     RUN = "pipeline-run"
     ARTIFACT = "artifact"
     DEPLOYMENT = "deployment"
+    INGESTED = "ingested"
+    """What a source says of a release or of how a target is, of whatever type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,15 @@ class Wrapping:
     supersedes: bytes | None = None
 
 
+def voice(workspace_id: str, token_id: str, owner: str | None) -> str:
+    """Name who speaks with a token: its owner, with whichever of their tokens, else the token alone.
+
+    A digest, since what is signed is exported, and whom a token was given to is for the workspace alone.
+    """
+    who: JsonObject = {"owner": owner} if owner else {"token": token_id}
+    return digest_text(sha256(canonical({"workspace": workspace_id, **who})))
+
+
 def wrap(posted: Posted, around: Wrapping, signer: Signer) -> Envelope:
     """Sign what was posted as `urn:carnet:claimed:v1`."""
     key = posted.natural_key
@@ -140,8 +152,3 @@ def subjects(posted: Posted) -> tuple[Subject, ...]:
         # A statement has a subject: a name that everybody can compute from what is posted, and nothing links by.
         found.append(subject_sha256(nameless(posted.context).hex(), posted.context.repository))
     return tuple(found)
-
-
-def nameless(context: Context) -> bytes:
-    """Give the 32 bytes that stand as the subject of what names no file and no full commit; nothing links by them."""
-    return sha256(canonical({"repository": context.repository, "prNumber": context.pr_number}))

@@ -31,6 +31,8 @@ class Kind(StrEnum):
     GATE = "rp_live_"
     INVITATION = "ce_once_"
     COLLECTOR_ACCESS = "ca_hour_"
+    SESSION = "rp_sess_"
+    """What the cookie of somebody who signed in holds; no bearer token."""
 
 
 class Scope(StrEnum):

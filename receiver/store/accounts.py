@@ -12,6 +12,7 @@ from receiver.core.accounts import Role
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import accounts
+from receiver.store.lists import read_list, write_list
 from shared.errors import Code, StateError
 
 
@@ -25,6 +26,8 @@ class Account:
     created_at: datetime
     ends_at: datetime | None = None
     disabled_at: datetime | None = None
+    identities: tuple[str, ...] = ()
+    """What else is verified of the person: SCM logins, OIDC claims; lower-case."""
 
     def __repr__(self) -> str:
         return f"Account(email={self.email!r}, role={self.role.value!r})"
@@ -46,6 +49,7 @@ def add(tx: Tx, workspace_id: str, row: Account) -> None:
             password_hash=row.password_hash,
             created_at=micros(row.created_at),
             ends_at=None if row.ends_at is None else micros(row.ends_at),
+            identities=write_list(row.identities),
         )
     )
 
@@ -71,6 +75,7 @@ def save(tx: Tx, workspace_id: str, row: Account) -> None:
         "password_hash": row.password_hash,
         "ends_at": None if row.ends_at is None else micros(row.ends_at),
         "disabled_at": None if row.disabled_at is None else micros(row.disabled_at),
+        "identities": write_list(row.identities),
     }
     where = (accounts.c.workspace_id == workspace_id, accounts.c.email == row.email)
     if tx.execute(update(accounts).where(*where).values(values)).rowcount == 0:
@@ -85,4 +90,5 @@ def _read(row: Row[Any]) -> Account:
         moment(row.created_at),
         moment_or_none(row.ends_at),
         moment_or_none(row.disabled_at),
+        read_list(row.identities),
     )

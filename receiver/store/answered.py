@@ -81,6 +81,18 @@ def find(tx: Tx, workspace_id: str, once: Once, now: datetime) -> Answered | Non
     return Answered(row.status, row.body)
 
 
+def forget(tx: Tx, workspace_id: str, once: Once) -> None:
+    """Forget what a request was answered, since it no longer holds."""
+    tx.execute(
+        delete(answers).where(
+            answers.c.workspace_id == workspace_id,
+            answers.c.token_id == once.token_id,
+            answers.c.route == once.route,
+            answers.c.idempotency_key == once.key,
+        )
+    )
+
+
 def keep(tx: Tx, workspace_id: str, once: Once, answer: Answered, now: datetime) -> None:
     """Keep an answer, and forget those that are older than a day."""
     tx.execute(delete(answers).where(answers.c.answered_at <= micros(now - KEPT)))

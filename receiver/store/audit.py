@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Row, bindparam, insert, select
 
 from receiver.core import trail
 from receiver.core.trail import Act
@@ -58,5 +59,23 @@ def rows(tx: Tx, workspace_id: str, actions: Collection[str] | None = None) -> I
     if actions is not None:
         asked = asked.where(audit.c.action.in_(list(actions)))
     for row in tx.execute(asked, execution_options=IN_PORTIONS):
-        act = Act(moment(row.at), row.actor, row.action, parse_object(row.detail.encode()), row.origin)
-        yield AuditRow(row.number, act, row.hash)
+        yield _read(row)
+
+
+def page(
+    tx: Tx, workspace_id: str, limit: int, before: int | None, action: str | None = None, actor: str | None = None
+) -> list[AuditRow]:
+    """Give rows, newest first, below a number, of one action or one actor where that is asked for."""
+    asked = select(audit).where(audit.c.workspace_id == workspace_id).order_by(audit.c.number.desc()).limit(limit)
+    if before is not None:
+        asked = asked.where(audit.c.number < before)
+    if action is not None:
+        asked = asked.where(audit.c.action == action)
+    if actor is not None:
+        asked = asked.where(audit.c.actor == actor)
+    return [_read(row) for row in tx.execute(asked)]
+
+
+def _read(row: Row[Any]) -> AuditRow:
+    act = Act(moment(row.at), row.actor, row.action, parse_object(row.detail.encode()), row.origin)
+    return AuditRow(row.number, act, row.hash)

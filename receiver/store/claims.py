@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from receiver.core.placing import Status
-from receiver.core.posting import Record, components, nameless
+from receiver.core.posting import Record, components
 from receiver.store.attestations import AttestationRow, FromToken, New
 from receiver.store.parts import parts_of
 from shared.dsse import Envelope
-from shared.encoding import parse_digest
+from shared.encoding import parse_digest, parse_time
 from shared.judging.contradictions import contradictions
+from shared.judging.pieces import nameless
 from shared.predicates import Claimed, Context
 from shared.statement import Statement
 
@@ -25,7 +28,7 @@ def new_of(n: int, read: Statement, envelope: Envelope) -> New:
         status=Status.ACCEPTED,
         code=None,
         received_at=claimed.received_at,
-        observed_at=claimed.received_at,
+        observed_at=_observed(claimed),
         type=claim.type.value,
         name=claim.name,
         basis=claim.basis,
@@ -45,6 +48,12 @@ def new_of(n: int, read: Statement, envelope: Envelope) -> New:
         contradictions(claim.type, claim.evidence, passed=claim.passed),
         components(claim.type, claim.evidence),
     )
+
+
+def _observed(claimed: Claimed) -> datetime:
+    """When it was seen: only of what was ingested anybody says that."""
+    said = claimed.details.get("observedAt") if Record(claimed.record) is Record.INGESTED else None
+    return parse_time(said) if isinstance(said, str) else claimed.received_at
 
 
 def _digests(read: Statement, context: Context) -> tuple[bytes, ...]:

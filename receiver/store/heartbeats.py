@@ -17,6 +17,8 @@ from receiver.store.engine import Tx
 from receiver.store.parts import Parts, parts_of
 from receiver.store.schema import heartbeats, places
 
+_FEW = 100
+"""Up to so many streams are asked for by name."""
 _ENVELOPE = frozenset({"payload", "signature", "key_id"})
 _KEY = ("workspace_id", "stream_id")
 _STAYS = frozenset({*_KEY, "collector_id"})
@@ -30,6 +32,18 @@ _HEARD = _SAID.where(
     heartbeats.c.workspace_id == bindparam("its_workspace"),
     heartbeats.c.stream_id.in_(bindparam("its_streams", expanding=True)),
 )
+_AT_HIGH_WATER = (
+    select(places.c.stream_id, places.c.id)
+    .join_from(
+        heartbeats,
+        places,
+        (places.c.workspace_id == heartbeats.c.workspace_id)
+        & (places.c.stream_id == heartbeats.c.stream_id)
+        & (places.c.sequence == heartbeats.c.high_water),
+    )
+    .where(heartbeats.c.workspace_id == bindparam("its_workspace"))
+)
+_AT_HIGH_WATER_OF = _AT_HIGH_WATER.where(heartbeats.c.stream_id.in_(bindparam("its_streams", expanding=True)))
 _FIRST = insert(heartbeats)
 _NEXT = (
     update(heartbeats)
@@ -95,19 +109,13 @@ def heard_of(tx: Tx, workspace_id: str, stream_ids: Collection[bytes]) -> dict[b
     return {row.stream_id: _heard(row) for row in found}
 
 
-def at_high_water(tx: Tx, workspace_id: str) -> dict[bytes, bytes]:
-    """Give the ids that stand at the places which the latest heartbeats name as the highest."""
-    found = tx.execute(
-        select(places.c.stream_id, places.c.id)
-        .join_from(
-            heartbeats,
-            places,
-            (places.c.workspace_id == heartbeats.c.workspace_id)
-            & (places.c.stream_id == heartbeats.c.stream_id)
-            & (places.c.sequence == heartbeats.c.high_water),
-        )
-        .where(heartbeats.c.workspace_id == workspace_id)
-    )
+def at_high_water(tx: Tx, workspace_id: str, only: Collection[bytes]) -> dict[bytes, bytes]:
+    """Give the ids that stand at the places which the latest heartbeats of some streams name as the highest."""
+    asked = _AT_HIGH_WATER
+    values: dict[str, object] = {"its_workspace": workspace_id}
+    if len(only) <= _FEW:
+        asked, values = _AT_HIGH_WATER_OF, values | {"its_streams": list(only)}
+    found = tx.execute(asked, values)
     return {row.stream_id: row.id for row in found}
 
 

@@ -27,6 +27,9 @@ tokens = Table(
     number("revoked_at", null=True),
     Column("limits", Words, nullable=False, server_default="{}"),
     text("revoked_reason", null=True),
+    # Of whoever it is for: nobody approves what it asks for.
+    text("owner", null=True),
+    Column("require_policy", Number, nullable=False, server_default="0"),
     PrimaryKeyConstraint("token_id"),
     of_workspace(),
     Index("tokens_of_collector", "workspace_id", "collector_id"),
@@ -44,6 +47,8 @@ accounts = Table(
     number("created_at"),
     number("ends_at", null=True),
     number("disabled_at", null=True),
+    # A JSON list of what else is verified of the person: SCM logins, OIDC claims.
+    Column("identities", Words, nullable=False, server_default="[]"),
     PrimaryKeyConstraint("workspace_id", "email"),
     of_workspace(),
     sqlite_strict=True,

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from receiver.core.authorizing import Authorization, is_deployment, release_of
 from receiver.core.deployments import AWAITED, awaited_until, follows, target
 from receiver.core.holding import Standing
 from receiver.core.placing import Status
-from receiver.core.posting import Posted, Record, Wrapping, wrap
-from receiver.store import attestations, claims, contradictions, deployed, records, tokens, words
+from receiver.core.posting import Posted, Record, Wrapping, voice, wrap
+from receiver.store import attestations, claims, contradictions, deployed, passports, records, tokens, words
 from receiver.store.contradictions import Found
 from receiver.store.engine import Tx
 from receiver.store.records import RecordRow
@@ -38,13 +39,20 @@ class Hand:
     signer: Signer
     now: datetime
     random: Callable[[int], bytes]
+    owner: str | None = None
+    """Whom the token was given to, where that is known."""
+
+    @property
+    def voice(self) -> str:
+        """Who speaks, as it is signed."""
+        return voice(self.workspace_id, self.token_id, self.owner)
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
     """What is there after a post: its record, its attestation's id (32 bytes), what speaks against it, how it stands.
 
-    `cut` names the fields in which secrets were masked.
+    `cut` names the fields in which secrets were masked, `authorized` says of a deployment whether it was allowed.
     """
 
     record: RecordRow
@@ -53,6 +61,7 @@ class Stored:
     against: tuple[Found, ...]
     standing: Standing
     cut: tuple[str, ...] = ()
+    authorized: Authorization | None = None
 
 
 def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
@@ -91,6 +100,7 @@ def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
         created_at=hand.now,
         updated_at=hand.now,
         fields=posted.fields,
+        passport=_in_force(tx, hand.workspace_id, posted),
     )
     records.add(tx, hand.workspace_id, row)
     if row.kind is Record.DEPLOYMENT:
@@ -125,7 +135,8 @@ def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:
 def row_of(stored: RecordRow, posted: Posted, claimed: Claimed) -> RecordRow:
     """Give the row that a record must have by what was signed of it; what only the store knows is kept.
 
-    A run that went on keeps when it was first received, and an announced deployment whether it has come.
+    A run that went on keeps when it was first received, and a deployment whether it has come if it was announced, and
+    which passport was in force of it.
     """
     received_at = stored.created_at if stored.kind is Record.RUN else claimed.received_at
     deploys = posted.record is Record.DEPLOYMENT
@@ -160,6 +171,15 @@ def found(tx: Tx, workspace_id: str, row: RecordRow) -> Stored:
     return Stored(row, said.id, created=False, against=_against(tx, workspace_id, row), standing=stood)
 
 
+def _in_force(tx: Tx, workspace_id: str, posted: Posted) -> int | None:
+    """Name the passport in force of what is deployed: by its place, since clocks of several machines do not agree."""
+    release = release_of(posted.fields)
+    if posted.record is not Record.DEPLOYMENT or release is None or not is_deployment(posted.fields):
+        return None
+    then = passports.in_force(tx, workspace_id, release)
+    return None if then is None else then.number
+
+
 def _end_waiting(tx: Tx, workspace_id: str, row: RecordRow) -> None:
     """Note which announced deployments a deployment is."""
     waiting = deployed.still_awaited(tx, workspace_id, row.environment or "", AWAITED)
@@ -172,7 +192,7 @@ def _attest(tx: Tx, hand: Hand, posted: Posted, supersedes: bytes | None) -> tup
     token = tokens.find(tx, hand.token_id)
     around = Wrapping(
         hand.audience,
-        Token(id=hand.token_id, label=(token.label if token is not None else "") or hand.token_id),
+        Token(id=hand.token_id, label=(token.label if token is not None else "") or hand.token_id, voice=hand.voice),
         hand.now,
         hand.random(_SALT_BYTES),
         supersedes,

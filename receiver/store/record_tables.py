@@ -79,6 +79,7 @@ records = Table(
     number("created_at"),
     number("updated_at"),
     text("fields"),
+    number("passport", null=True),
     PrimaryKeyConstraint("r"),
     UniqueConstraint("workspace_id", "record_id", name="records_id"),
     UniqueConstraint("workspace_id", "kind", "natural_key", "version", name="records_natural"),
@@ -107,7 +108,7 @@ records = Table(
 """What was posted as it stands now: attestations, runs, artifacts, deployments; `n` is the newest signed word on it.
 
 Of a deployment, `target` is what in its environment it is of; `awaited_until` is there as long as an announced one has
-not come.
+not come; `passport` is the place in the register of the passport that was in force of it when it was stored.
 """
 
 answers = Table(

@@ -42,7 +42,8 @@ class RecordRow:
     """One thing that was posted: `r` is its number in the order of storage, `n` that of its newest attestation.
 
     `natural_key` and `content` are 32 bytes, `digest` is an artifact's SHA-256; `version` counts corrections from 1.
-    `target` and `awaited_until` are a deployment's: what it is of, and until when an announced one may still come.
+    `target` and `awaited_until` are a deployment's: what it is of, and until when an announced one may still come;
+    `passport` is the number of the passport in force of it when it was stored.
     """
 
     r: int
@@ -69,6 +70,7 @@ class RecordRow:
     created_at: datetime
     updated_at: datetime
     fields: JsonObject
+    passport: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +266,7 @@ def _columns(row: RecordRow) -> dict[str, object]:
         "created_at": micros(row.created_at),
         "updated_at": micros(row.updated_at),
         "fields": canonical(row.fields).decode(),
+        "passport": row.passport,
     }
 
 
@@ -294,4 +297,5 @@ def read(row: Row[Any]) -> RecordRow:
         created_at=moment(row.created_at),
         updated_at=moment(row.updated_at),
         fields=parse_object(row.fields.encode()),
+        passport=row.passport,
     )

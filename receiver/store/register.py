@@ -70,6 +70,12 @@ def envelope_at(tx: Tx, workspace_id: str, number: int) -> bytes:
     return Parts(row.key_id, row.payload, row.signature).envelope().to_bytes()
 
 
+def numbers(tx: Tx, workspace_id: str, uri: str) -> list[int]:
+    """Give the numbers of the statements of one type, in order."""
+    asked = select(register.c.number).where(register.c.workspace_id == workspace_id, register.c.type == uri)
+    return list(tx.execute(asked.order_by(register.c.number)).scalars())
+
+
 def rows(tx: Tx, workspace_id: str, uri: str | None = None) -> Iterator[RegisterRow]:
     """Give all statements, or those of one type, in the order of their numbers."""
     asked = select(register).where(register.c.workspace_id == workspace_id).order_by(register.c.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from sqlalchemy import func, insert, select
@@ -10,6 +10,9 @@ from sqlalchemy import func, insert, select
 from receiver.store.columns import micros, moment
 from receiver.store.engine import Tx
 from receiver.store.revocation_tables import releases, taken_back
+from receiver.store.schema import register
+
+_AT_ONCE = 500
 
 
 def take_back(tx: Tx, workspace_id: str, revocation: int, number: int, now: datetime) -> None:
@@ -27,6 +30,23 @@ def release(tx: Tx, workspace_id: str, ids: Collection[bytes], number: int, now:
     rows = [{"workspace_id": workspace_id, "id": one, "number": number, "released_at": at} for one in ids]
     if rows:
         tx.execute(insert(releases), rows)
+
+
+def statements(tx: Tx, workspace_id: str, ids: Sequence[bytes]) -> set[bytes]:
+    """Give the ids of the statements that released any of these attestations (ids of 32 bytes)."""
+    found: set[bytes] = set()
+    for at in range(0, len(ids), _AT_ONCE):
+        asked = (
+            select(register.c.id)
+            .join_from(
+                releases,
+                register,
+                (register.c.workspace_id == releases.c.workspace_id) & (register.c.number == releases.c.number),
+            )
+            .where(releases.c.workspace_id == workspace_id, releases.c.id.in_(list(ids[at : at + _AT_ONCE])))
+        )
+        found |= set(tx.execute(asked).scalars())
+    return found
 
 
 def newest(tx: Tx, workspace_id: str) -> int:

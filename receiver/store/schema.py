@@ -18,7 +18,14 @@ from sqlalchemy import (
 )
 from sqlalchemy import text as literal
 
-from receiver.store import identity_tables, metadata, record_tables, revocation_tables, stream_tables  # noqa: F401 - they add their tables
+from receiver.store import (  # noqa: F401 - they add their tables
+    gate_tables,
+    identity_tables,
+    metadata,
+    record_tables,
+    revocation_tables,
+    stream_tables,
+)
 from receiver.store.columns import Number, Words, blob, number, of_workspace, text
 
 METADATA = metadata.METADATA
@@ -87,6 +94,9 @@ register = Table(
     number("stored_at"),
     PrimaryKeyConstraint("workspace_id", "number"),
     of_workspace(),
+    Index("register_id", "workspace_id", "id", unique=True),
+    # Most of it are passports; what looks for keyrings must not read them all.
+    Index("register_type", "workspace_id", "type", "number"),
     sqlite_strict=True,
 )
 
@@ -291,5 +301,12 @@ APPEND_ONLY = (
     "revoked_streams",
     "releases",
     "taken_back",
+    "policies",
+    "simulations",
+    "passports",
+    "approvals",
+    "waivers",
+    "comments",
+    "ingested",
 )
 """Tables whose rows are evidence: never changed, never deleted."""

@@ -163,15 +163,15 @@ def create_file(path: Path) -> None:
 
 def file_system_of(path: Path, mountinfo: str) -> str | None:
     """Name the type of the file system that holds a path, from the text of /proc/self/mountinfo (proc(5))."""
-    resolved, best, kind = path.resolve(), -1, None
+    inside, best, kind = f"{path.resolve()}/", -1, None
     for line in mountinfo.splitlines():
         before, _, after = line.partition(" - ")
         fields = before.split()
         if len(fields) < len(("id", "parent", "device", "root", "mount point")) or not after:
             continue
-        point = Path(fields[4].replace("\\040", " "))
-        if resolved.is_relative_to(point) and len(point.parts) >= best:
-            best, kind = len(point.parts), after.split()[0]
+        point = fields[4].replace("\\040", " ").rstrip("/") + "/"
+        if inside.startswith(point) and len(point) >= best:
+            best, kind = len(point), after.split()[0]
     return kind
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -37,6 +38,40 @@ _NEXT_NOTE = (
 )
 
 _OBEYED = (Outcome.DONE.value, Outcome.PARTLY.value)
+
+# Asked for with every question of the gate: built once, for the same reason.
+_ROWS = (
+    select(streams, collectors.c.status, collectors.c.intermittent, collectors.c.lag_seconds)
+    .join_from(
+        streams,
+        collectors,
+        (collectors.c.workspace_id == streams.c.workspace_id) & (collectors.c.collector_id == streams.c.collector_id),
+    )
+    .where(streams.c.workspace_id == bindparam("its_workspace"))
+    .order_by(streams.c.opened_at, streams.c.stream_id)
+)
+_owned = streams.alias()
+_AROUND = _ROWS.where(
+    streams.c.collector_id.in_(
+        select(_owned.c.collector_id).where(
+            _owned.c.workspace_id == bindparam("its_workspace"),
+            _owned.c.stream_id.in_(bindparam("its_streams", expanding=True)),
+        )
+    )
+)
+"""All streams of the collectors that have some."""
+_CLOSED = select(closed_gaps).where(closed_gaps.c.workspace_id == bindparam("its_workspace"))
+_NOTES = select(stream_notes).where(stream_notes.c.workspace_id == bindparam("its_workspace"))
+_INTERVALS = (
+    select(collector_requests.c.collector_id, collector_requests.c.seconds, collector_requests.c.outcome)
+    .where(
+        collector_requests.c.workspace_id == bindparam("its_workspace"),
+        collector_requests.c.kind == RequestKind.HEARTBEAT.value,
+        collector_requests.c.seconds.is_not(None),
+        or_(collector_requests.c.outcome.is_(None), collector_requests.c.outcome.in_((*_OBEYED, SUPERSEDED))),
+    )
+    .order_by(collector_requests.c.number)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +119,40 @@ def every(
 ) -> list[StreamNow]:
     """Work out how streams stand, oldest first: those of a workspace, of one collector, or one of them."""
     rows = _rows(tx, workspace_id, collector_id)
+    wanted = [row for row in rows if stream_id is None or row.stream_id == stream_id]
+    return _stand(tx, workspace_id, now, rows, wanted, heartbeats.heard(tx, workspace_id, collector_id))
+
+
+def some(tx: Tx, workspace_id: str, now: datetime, stream_ids: Collection[bytes]) -> list[StreamNow]:
+    """Work out how some streams stand, oldest first; those that there are not are left out."""
+    if not stream_ids:
+        return []
+    rows = tx.execute(_AROUND, {"its_workspace": workspace_id, "its_streams": list(stream_ids)}).all()
+    wanted = [row for row in rows if row.stream_id in stream_ids]
+    heard = heartbeats.heard_of(tx, workspace_id, [row.stream_id for row in wanted])
+    return _stand(tx, workspace_id, now, rows, wanted, heard)
+
+
+def _stand(
+    tx: Tx,
+    workspace_id: str,
+    now: datetime,
+    rows: Iterable[Row[Any]],
+    wanted: Sequence[Row[Any]],
+    beats: Mapping[bytes, Heard],
+) -> list[StreamNow]:
+    """Put together what is known of the streams that are wanted; `rows` are at least all those of their collectors."""
     newest: dict[str, int] = {}
     for row in rows:
         newest[row.collector_id] = max(row.opened_at, newest.get(row.collector_id, 0))
-    beats = heartbeats.heard(tx, workspace_id, collector_id)
-    heads = heartbeats.at_high_water(tx, workspace_id)
+    only = frozenset(row.stream_id for row in wanted)
+    heads = heartbeats.at_high_water(tx, workspace_id, only)
     refused = stream_rows.unstored(tx, workspace_id)
-    closed, notes, there = _closed(tx, workspace_id), _notes(tx, workspace_id), presence.noted(tx, workspace_id)
+    closed, notes = _closed(tx, workspace_id), _notes(tx, workspace_id, only)
+    there = presence.noted(tx, workspace_id)
     intervals, doubled = _intervals(tx, workspace_id), disputes.doubled(tx, workspace_id)
     found = []
-    for row in rows:
-        if stream_id is not None and row.stream_id != stream_id:
-            continue
+    for row in wanted:
         noted = notes.get(row.stream_id)
         taken = _taken(tx, workspace_id, row, noted)
         facts = Facts(
@@ -159,25 +216,13 @@ def close(tx: Tx, workspace_id: str, stream_id: bytes, part: Range, number: int,
 
 def every_closed(tx: Tx, workspace_id: str) -> list[ClosedGap]:
     """Give all closed gaps of a workspace."""
-    found = tx.execute(select(closed_gaps).where(closed_gaps.c.workspace_id == workspace_id))
+    found = tx.execute(_CLOSED, {"its_workspace": workspace_id})
     return [ClosedGap(row.number, row.stream_id, row.first, row.last, moment(row.closed_at)) for row in found]
 
 
 def _rows(tx: Tx, workspace_id: str, collector_id: str | None) -> list[Row[Any]]:
-    asked = (
-        select(streams, collectors.c.status, collectors.c.intermittent, collectors.c.lag_seconds)
-        .join_from(
-            streams,
-            collectors,
-            (collectors.c.workspace_id == streams.c.workspace_id)
-            & (collectors.c.collector_id == streams.c.collector_id),
-        )
-        .where(streams.c.workspace_id == workspace_id)
-        .order_by(streams.c.opened_at, streams.c.stream_id)
-    )
-    if collector_id is not None:
-        asked = asked.where(streams.c.collector_id == collector_id)
-    return list(tx.execute(asked))
+    asked = _ROWS if collector_id is None else _ROWS.where(streams.c.collector_id == collector_id)
+    return list(tx.execute(asked, {"its_workspace": workspace_id}))
 
 
 def _intervals(tx: Tx, workspace_id: str) -> dict[str, timedelta]:
@@ -186,19 +231,9 @@ def _intervals(tx: Tx, workspace_id: str) -> dict[str, timedelta]:
     One that was asked may have obeyed before it says so, also where something newer was asked meanwhile; so of what was
     asked since its last answer the longest counts that it may keep to.
     """
-    asked = (
-        select(collector_requests.c.collector_id, collector_requests.c.seconds, collector_requests.c.outcome)
-        .where(
-            collector_requests.c.workspace_id == workspace_id,
-            collector_requests.c.kind == RequestKind.HEARTBEAT.value,
-            collector_requests.c.seconds.is_not(None),
-            or_(collector_requests.c.outcome.is_(None), collector_requests.c.outcome.in_((*_OBEYED, SUPERSEDED))),
-        )
-        .order_by(collector_requests.c.number)
-    )
     kept: dict[str, int] = {}
     may_be: dict[str, int] = {}
-    for row in tx.execute(asked):
+    for row in tx.execute(_INTERVALS, {"its_workspace": workspace_id}):
         if row.outcome in _OBEYED:
             kept[row.collector_id] = row.seconds
             may_be.pop(row.collector_id, None)
@@ -221,12 +256,12 @@ def _taken(tx: Tx, workspace_id: str, row: Row[Any], noted: Noted | None) -> Ran
 
 def _closed(tx: Tx, workspace_id: str) -> dict[bytes, Ranges]:
     found: dict[bytes, list[Range]] = {}
-    for row in tx.execute(select(closed_gaps).where(closed_gaps.c.workspace_id == workspace_id)):
+    for row in tx.execute(_CLOSED, {"its_workspace": workspace_id}):
         found.setdefault(row.stream_id, []).append((row.first, row.last))
     return {stream_id: ranges(parts) for stream_id, parts in found.items()}
 
 
-def _notes(tx: Tx, workspace_id: str) -> dict[bytes, Noted]:
+def _notes(tx: Tx, workspace_id: str, only: Collection[bytes]) -> dict[bytes, Noted]:
     return {
         row.stream_id: Noted(
             Standing(row.standing),
@@ -234,5 +269,6 @@ def _notes(tx: Tx, workspace_id: str) -> dict[bytes, Noted]:
             read_ranges(parse_json(row.lacking.encode())),
             read_ranges(parse_json(row.taken.encode())),
         )
-        for row in tx.execute(select(stream_notes).where(stream_notes.c.workspace_id == workspace_id))
+        for row in tx.execute(_NOTES, {"its_workspace": workspace_id})
+        if row.stream_id in only
     }

@@ -56,6 +56,13 @@ _ABOVE = (
     .limit(_RUN)
 )
 
+# Spelled out: SQLite takes an index over a part only where the condition stands there as it is in the index.
+_UNSTORED = (
+    select(places.c.stream_id, places.c.sequence)
+    .where(places.c.workspace_id == bindparam("its_workspace"), literal_column("stored = 0"))
+    .order_by(places.c.stream_id, places.c.sequence)
+)
+
 
 def states(tx: Tx, workspace_id: str, stream_ids: Collection[bytes]) -> dict[bytes, StreamState]:
     """Give what is known of some streams; unknown ones are left out."""
@@ -257,12 +264,7 @@ def taken_beside(tx: Tx, workspace_id: str, stream_id: bytes, known: Ranges) -> 
 
 def unstored(tx: Tx, workspace_id: str) -> dict[bytes, Ranges]:
     """Give, of all streams, the places that are taken by what was refused."""
-    # Spelled out: SQLite takes an index over a part only where the condition stands there as it is in the index.
-    found = tx.execute(
-        select(places.c.stream_id, places.c.sequence)
-        .where(places.c.workspace_id == workspace_id, literal_column("stored = 0"))
-        .order_by(places.c.stream_id, places.c.sequence)
-    )
+    found = tx.execute(_UNSTORED, {"its_workspace": workspace_id})
     numbers: dict[bytes, list[int]] = {}
     for stream_id, sequence in found:
         numbers.setdefault(stream_id, []).append(sequence)

@@ -21,7 +21,8 @@ from shared.predicates import Limits
 # Asked for with every request: built once, since building a query takes several times as long as running it.
 _ITS = tokens.c.token_id == bindparam("its_token")
 _FIND = select(tokens).where(_ITS)
-_ALL_BUT_USE = select(*(column for column in tokens.c if column.name != "last_used_at"))
+_STANDS = tuple(column.name for column in tokens.c if column.name != "last_used_at")
+_ALL_BUT_USE = select(*(tokens.c[name] for name in _STANDS))
 _STANDING = _ALL_BUT_USE.where(_ITS)
 _STANDINGS = _ALL_BUT_USE.where(tokens.c.token_id.in_(bindparam("its_tokens", expanding=True)))
 _USED = (
@@ -36,7 +37,10 @@ Standing: TypeAlias = tuple[Any, ...]
 
 @dataclass(frozen=True, slots=True)
 class TokenRow:
-    """A token as it is stored: its SHA-256 and its properties."""
+    """A token as it is stored: its SHA-256 and its properties.
+
+    `owner` is whom it was given to, as they are known elsewhere; `require_policy` keeps a gate from its baseline.
+    """
 
     token_id: str
     workspace_id: str
@@ -52,6 +56,8 @@ class TokenRow:
     revoked_at: datetime | None = None
     limits: Limits = EVERYTHING
     revoked_reason: str | None = None
+    owner: str | None = None
+    require_policy: bool = False
 
     def good(self, now: datetime) -> bool:
         """Say whether it has neither expired nor been revoked."""
@@ -73,6 +79,8 @@ def add(tx: Tx, row: TokenRow) -> None:
             created_at=micros(row.created_at),
             expires_at=micros(row.expires_at),
             limits=limits_to_row(row.limits),
+            owner=row.owner,
+            require_policy=int(row.require_policy),
         )
     )
 
@@ -81,6 +89,14 @@ def find(tx: Tx, token_id: str) -> TokenRow | None:
     """Find a token of any workspace: it is the token that says which one its bearer may enter."""
     row = tx.execute(_FIND, {"its_token": token_id}).one_or_none()
     return None if row is None else _read(row)
+
+
+def find_standing(tx: Tx, token_id: str) -> tuple[TokenRow | None, Standing | None]:
+    """Find a token of any workspace, and say how it stands: `find` and `standing` at once."""
+    row = tx.execute(_FIND, {"its_token": token_id}).one_or_none()
+    if row is None:
+        return None, None
+    return _read(row), tuple(getattr(row, name) for name in _STANDS)
 
 
 def find_by_digest(tx: Tx, workspace_id: str, kind: Kind, digest: bytes) -> TokenRow | None:
@@ -146,6 +162,8 @@ def _read(row: Row[Any]) -> TokenRow:
         moment_or_none(row.revoked_at),
         limits_from_row(row.limits),
         row.revoked_reason,
+        row.owner,
+        bool(row.require_policy),
     )
 
 

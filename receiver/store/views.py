@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from receiver.core.authorizing import Authorization
 from receiver.core.holding import Standing
 from receiver.core.posting import Record
-from receiver.store import attestations, contradictions, records, standing, words
+from receiver.store import attestations, authorized, contradictions, records, standing, words
 from receiver.store.attestations import AttestationRow
 from receiver.store.contradictions import Found
 from receiver.store.engine import Tx
@@ -34,12 +35,14 @@ class RecordView:
     """Something that was posted, the id (32 bytes) of the newest signed word on it, and what speaks against that.
 
     `standing` is how it stands now: like the newest word, or held as long as one is held that this goes on from.
+    `authorized` says of a deployment whether it was allowed; None of everything else, announcements too.
     """
 
     row: RecordRow
     attestation_id: bytes
     against: tuple[Found, ...]
     standing: Standing
+    authorized: Authorization | None = None
 
 
 def of_attestations(tx: Tx, workspace_id: str, rows: Sequence[AttestationRow]) -> tuple[AttestationView, ...]:
@@ -65,4 +68,8 @@ def of_records(tx: Tx, workspace_id: str, rows: Sequence[RecordRow]) -> tuple[Re
     said = {row.n: row for row in attestations.numbered(tx, workspace_id, {row.n for row in rows})}
     stood = words.standings(tx, workspace_id, said.values())
     against = contradictions.of(tx, workspace_id, list(said), records.deployed(rows))
-    return tuple(RecordView(row, said[row.n].id, tuple(against.get(row.n, ())), stood[row.n]) for row in rows)
+    allowed = authorized.of(tx, workspace_id, rows)
+    return tuple(
+        RecordView(row, said[row.n].id, tuple(against.get(row.n, ())), stood[row.n], allowed.get(row.record_id))
+        for row in rows
+    )

@@ -1,5 +1,6 @@
 """Who may do what: decided before a handler runs and before a byte of the body is read.
 
+People with a session are let in by `receiver.web.people`; a token goes before a cookie wherever both may come.
 Invariants: a route that is not in the table serves nothing; whoever shows a token has it checked and counted, also
 where nothing is found; a write looks at its token once more in its own transaction, since a body may take its time; a
 refusal changes nothing, and is counted for the trail of the token's workspace; an address that keeps failing is told to
@@ -8,49 +9,47 @@ wait.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from receiver import access
 from receiver.caller import Caller
 from receiver.core.tokens import Kind, unauthorized
-from receiver.web.ratelimits import Standing
+from receiver.web import people
+from receiver.web.counting import count_failure, count_request, note_refusal
 from receiver.web.routes import Proof, Route, route_of
-from receiver.web.state import CALLER, CONFIRMATION, OF_REQUEST, SERVICES, STANDING, USE_IS_DUE
+from receiver.web.state import CALLER, CONFIRMATION, OF_REQUEST, SERVICES, USE_IS_DUE, services
 from shared.errors import CarnetError, Code, TryLaterError, UntrustedError
 
 _SCHEME = "bearer "
 _MAX_HEADER_CHARS = 200
-NOWHERE = "no such route"
 
 
 @web.middleware
 async def authorize(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Let a request through to its handler, or raise why not."""
     route = route_of(request)
-    if route is not None and route.proof in (Proof.NOTHING, Proof.SIGNED_BODY):
+    if route is not None and route.proof in (Proof.NOTHING, Proof.SIGNED_BODY, Proof.PASSWORD):
         return await _counting_failures(request, handler, route)
     token = bearer(request)
+    if route is not None and people.may_enter(request, route, has_token=token is not None):
+        return await people.let_in(request, handler, route)
     if token is None and route is None:
         return await handler(request)
-    services = request.app[SERVICES]
+    at_hand = request.app[SERVICES]
     if token is not None and route is not None and (route.method == "GET" or route.confirms):
-        known = services.recognised.find(token, services.desk.now())
-        if known is not None:
+        known = at_hand.recognised.find(token, at_hand.desk.now())
+        if known is not None and (route.confirms or not known.use_is_due):
             try:
-                return await _confirmed(request, handler, route, known)
+                return await _confirmed(request, handler, route, token, known)
             except access.ChangedError:
-                del request[OF_REQUEST], request[CONFIRMATION]
+                _forget(request)
     known = await _recognise(request, route, token)
     await _note_use(request, route, token, known)
-    await _count_request(request, known.caller)
+    await count_request(request, known.caller.token_id, known.caller.limit_per_minute)
     if route is not None and route.method != "GET" and route.proof is not Proof.INVITATION:
         # Whoever shows an invitation is looked at where it is taken up, in that very transaction.
-        confirmation = access.Confirmation(known)
-        desk = services.desk.behind(confirmation.before)
-        request[OF_REQUEST], request[CONFIRMATION] = replace(services, desk=desk), confirmation
+        request[CONFIRMATION] = access.Confirmation(known)
     try:
         response = await _let_in(request, handler, route, known.caller)
     except access.ChangedError:
@@ -60,7 +59,7 @@ async def authorize(request: web.Request, handler: Handler) -> web.StreamRespons
             Code.UNAVAILABLE, "this token was changed while the request came", "send it again", delay_seconds=0
         ) from None
     except UntrustedError as error:
-        _note(request, route, known.caller.workspace_id, known.caller.token_id, error)
+        note_refusal(request, route, known.caller.workspace_id, known.caller.token_id, error)
         raise
     if request.get(USE_IS_DUE, False):
         _keep(request, token, known)
@@ -69,15 +68,15 @@ async def authorize(request: web.Request, handler: Handler) -> web.StreamRespons
 
 async def _recognise(request: web.Request, route: Route | None, token: str | None) -> access.Known:
     """Look a token up; raises `UntrustedError` (`unauthorized`) and counts it where it is not good."""
-    services = request.app[SERVICES]
+    desk = request.app[SERVICES].desk
     try:
         if token is None:
             raise unauthorized()
-        known = await services.desk.glance(access.recognise, token, services.desk.now())
+        known = await desk.glance(access.recognise, token, desk.now())
     except UntrustedError as error:
         if isinstance(error, access.SpentError):
-            _note(request, route, error.workspace_id, error.token_id, error)
-        await _count_failure(request)
+            note_refusal(request, route, error.workspace_id, error.token_id, error)
+        await count_failure(request)
         raise
     if not known.use_is_due:
         _keep(request, token, known)
@@ -109,29 +108,39 @@ async def _let_in(request: web.Request, handler: Handler, route: Route | None, f
     return await handler(request)
 
 
-async def _confirmed(request: web.Request, handler: Handler, route: Route, known: access.Known) -> web.StreamResponse:
+async def _confirmed(
+    request: web.Request, handler: Handler, route: Route, token: str, known: access.Known
+) -> web.StreamResponse:
     """Answer with a token that was recognised before, and is looked at again in the request's own transaction.
 
     Nothing leaves before that, neither an answer nor an error; raises `ChangedError` where it is not the same any more.
     """
-    services, found = request.app[SERVICES], known.caller
-    confirmation = access.Confirmation(known)
-    desk = services.desk.behind(confirmation.before)
-    request[OF_REQUEST], request[CONFIRMATION] = replace(services, desk=desk), confirmation
-    await _count_request(request, found)
+    found, confirmation = known.caller, access.Confirmation(known)
+    request[CONFIRMATION] = confirmation
+    if known.use_is_due:
+        request[USE_IS_DUE] = True
+    await count_request(request, found.token_id, found.limit_per_minute)
     try:
         response = await _let_in(request, handler, route, found)
     except access.ChangedError:
         raise
     except CarnetError as error:
         if not confirmation.given:
-            await desk.glance(confirmation.ask)
+            await services(request).desk.glance(confirmation.ask)
         if isinstance(error, UntrustedError):
-            _note(request, route, found.workspace_id, found.token_id, error)
+            note_refusal(request, route, found.workspace_id, found.token_id, error)
         raise
     if not confirmation.given:
-        await desk.glance(confirmation.ask)
+        await services(request).desk.glance(confirmation.ask)
+    if known.use_is_due:
+        _keep(request, token, known)
     return response
+
+
+def _forget(request: web.Request) -> None:
+    """Begin anew with a request whose token turned out to have changed."""
+    for key in (OF_REQUEST, CONFIRMATION, USE_IS_DUE):
+        request.pop(key, None)
 
 
 def bearer(request: web.Request) -> str | None:
@@ -145,42 +154,21 @@ def bearer(request: web.Request) -> str | None:
 def _check(route: Route, found: Caller) -> None:
     if route.proof is Proof.KNOWN:
         return
-    if route.proof is Proof.INVITATION:
+    if route.proof is Proof.SESSION:
+        allowed, needed = False, "the cookie of a session instead: people do this"
+    elif route.proof is Proof.INVITATION:
         allowed, needed = found.kind is Kind.INVITATION, "an invitation (ce_once_...)"
     else:
         allowed = found.kind is not Kind.INVITATION and not route.scopes.isdisjoint(found.scopes)
-        needed = "one of the scopes " + ", ".join(sorted(route.scopes))
+        needed = "a token with one of the scopes " + ", ".join(sorted(route.scopes))
     if not allowed:
-        raise UntrustedError(Code.FORBIDDEN, "this token may not do this", f"use a token with {needed}")
-
-
-def _note(request: web.Request, route: Route | None, workspace_id: str, token_id: str, error: UntrustedError) -> None:
-    services = request.app[SERVICES]
-    name = NOWHERE if route is None else f"{route.method} {route.path}"
-    services.refusals.add(workspace_id, request.remote, name, token_id, error.code.value, services.desk.now())
-
-
-async def _count_request(request: web.Request, found: Caller) -> None:
-    standing = await request.app[SERVICES].limits.take(found.token_id, found.limit_per_minute)
-    request[STANDING] = standing
-    if not standing.admitted:
-        raise _slow_down(standing, f"this key may ask {standing.limit} times a minute")
+        raise UntrustedError(Code.FORBIDDEN, "this token may not do this", f"use {needed}")
 
 
 async def _counting_failures(request: web.Request, handler: Handler, route: Route) -> web.StreamResponse:
     try:
         return await handler(request)
     except UntrustedError:
-        if route.proof is Proof.SIGNED_BODY:
-            await _count_failure(request)
+        if route.proof is not Proof.NOTHING:
+            await count_failure(request)
         raise
-
-
-async def _count_failure(request: web.Request) -> None:
-    standing = await request.app[SERVICES].limits.fail(request.remote or "")
-    if not standing.admitted:
-        raise _slow_down(standing, "too many requests without a good token came from this address") from None
-
-
-def _slow_down(standing: Standing, detail: str) -> TryLaterError:
-    return TryLaterError(Code.RATE_LIMITED, detail, "wait as Retry-After says", delay_seconds=standing.wait_seconds)

@@ -6,6 +6,7 @@ A body is read only after its sender was let in.
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TypeVar
 
 from aiohttp import web
@@ -13,7 +14,7 @@ from pydantic import ConfigDict, ValidationError
 
 from receiver.web.routes import Body, Route, route_of
 from receiver.web.settings import WebSettings
-from receiver.web.state import services
+from receiver.web.state import SERVICES
 from receiver.web.unpacking import ENCODINGS, BrokenPackingError, Unpacker
 from shared.encoding import MAX_INTEGER, JsonValue, parse_object
 from shared.errors import Code, MalformedError
@@ -83,7 +84,7 @@ async def read_body(request: web.Request) -> bytes:
     Raises `MalformedError`: `unsupported_media_type`, `body_too_large`, `bad_json` for a broken encoding; and aiohttp's
     `HTTPRequestTimeout` where it stands still or takes too long.
     """
-    settings = services(request).settings
+    settings = request.app[SERVICES].settings
     max_bytes = _cap(route_of(request), settings)
     _check_headers(request)
     if (request.content_length or 0) > max_bytes:
@@ -95,9 +96,9 @@ async def read_body(request: web.Request) -> bytes:
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(settings.request_seconds):
+        async with _within(settings.request_seconds, request):
             while True:
-                async with asyncio.timeout(settings.body_idle_seconds):
+                async with _within(settings.body_idle_seconds, request):
                     chunk = await request.content.readany()
                 if not chunk:
                     unpacker.end()
@@ -113,6 +114,11 @@ async def read_body(request: web.Request) -> bytes:
         raise MalformedError(
             Code.BAD_JSON, "the body is not what its headers say", "check Content-Encoding and its framing"
         ) from None
+
+
+def _within(seconds: float, request: web.Request) -> AbstractAsyncContextManager[object]:
+    """Bound how long a body is waited for; one that is here already needs no clock."""
+    return nullcontext() if request.content.is_eof() else asyncio.timeout(seconds)
 
 
 def _cap(route: Route | None, settings: WebSettings) -> int:

@@ -13,6 +13,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from receiver.core.sessions import COOKIE, CSRF_HEADER
 from receiver.web.schema_words import COMPONENTS, Kind, kind_of
 from shared.encoding import JsonObject, b64encode, compact, sha256
 
@@ -63,6 +64,7 @@ class Operation:
     description: str
     proof: str
     scopes: tuple[str, ...]
+    role: str
     parameters: tuple[Field, ...]
     body: Kind | None
     fields: tuple[Field, ...]
@@ -133,6 +135,7 @@ def _operation(path: str, method: str, said: Any, components: Mapping[str, Any])
         description=said.get("description", ""),
         proof=said["x-proof"],
         scopes=tuple(said.get("x-scopes", ())),
+        role=said.get("x-role", ""),
         parameters=parameters,
         body=None if body is None else kind_of(body, schemas),
         fields=() if body is None else tuple(_members(body, schemas)),
@@ -168,11 +171,13 @@ def _shapes(document: Any) -> Iterator[Shape]:  # noqa: ANN401
 
 
 def _curl(path: str, method: str, said: Any, body: Any, schemas: Mapping[str, Any]) -> str:  # noqa: ANN401
-    """Write a call as it can be typed; `$RECEIVER` is the receiver's URL, `$TOKEN` a token."""
+    """Write a call as it can be typed; `$RECEIVER` is the receiver's URL, `$TOKEN` a token, `$SESSION` a cookie."""
     for one in said.get("parameters", ()):
         path = path.replace(f"{{{one['name']}}}", one.get("example", one["name"]))
     lines = [f'curl "$RECEIVER{path}"' if method == "GET" else f'curl -X {method} "$RECEIVER{path}"']
-    if said["security"]:
+    if {"session": [], "csrf": []} in said["security"]:
+        lines += [f'-b "{COOKIE}=$SESSION"', f'-H "{CSRF_HEADER}: $CSRF"']
+    elif said["security"]:
         lines.append('-H "Authorization: Bearer $TOKEN"')
     if body is not None:
         found = schemas[body["$ref"].removeprefix(COMPONENTS)] if "$ref" in body else body

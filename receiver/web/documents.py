@@ -1,6 +1,6 @@
-"""What the API says about itself: `GET /api/v1/openapi.json` for programs, `GET /docs` for people.
+"""What the API says about itself: an OpenAPI document for each of its two roots, and `GET /docs` for people.
 
-Both are written from the same table once, when they are first asked for, and stay as they are.
+All are written from the same table once, when they are first asked for, and stay as they are.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from receiver.web.docs_page import Page, page
 from receiver.web.openapi import document
 from receiver.web.routes import Proof, Route
 from shared.encoding import JsonObject, compact, sha256
-from shared.wire import API, JSON_TYPE
+from shared.wire import API, GATE_API, JSON_TYPE
 
 OPENAPI_PATH = f"{API}/openapi.json"
+GATE_OPENAPI_PATH = f"{GATE_API}/openapi.json"
 DOCS_PATH = "/docs"
 _TITLE = "Carnet receiver"
 _ABOUT = (
@@ -33,19 +34,24 @@ class OpenApiDocument(RootModel[dict[str, JsonValue]]):
 
 
 class Documents:
-    """Describes a table of routes, and the two that it adds."""
+    """Describes a table of routes, and the three that it adds."""
 
     def __init__(self, table: Iterable[Route]) -> None:
-        """Take the rows; those below `/api/v1` are described."""
+        """Take the rows; those below the two roots are described."""
         self.routes = (
             Route("GET", OPENAPI_PATH, Proof.NOTHING, self.openapi, gives={200: OpenApiDocument}),
+            Route("GET", GATE_OPENAPI_PATH, Proof.NOTHING, self.gate_openapi, gives={200: OpenApiDocument}),
             Route("GET", DOCS_PATH, Proof.NOTHING, self.docs, gives={200: "text/html"}),
         )
-        self._rows = tuple(row for row in (*table, *self.routes) if row.path.startswith(f"{API}/"))
+        self._rows = (*table, *self.routes)
 
     async def openapi(self, request: web.Request) -> web.Response:
         """Give this document."""
         return _cached(request, self.document_bytes, web.Response(content_type=JSON_TYPE))
+
+    async def gate_openapi(self, request: web.Request) -> web.Response:
+        """Give this document."""
+        return _cached(request, self.gate_document_bytes, web.Response(content_type=JSON_TYPE))
 
     async def docs(self, request: web.Request) -> web.Response:
         """Show this document to a person; nothing is loaded from anywhere."""
@@ -53,18 +59,23 @@ class Documents:
         answer.headers["Content-Security-Policy"] = self._page.policy
         return _cached(request, self._page.html, answer)
 
-    @cached_property
-    def _document(self) -> JsonObject:
-        return document(self._rows, title=_TITLE, version=version("carnet"), description=_ABOUT)
+    def _document(self, *roots: str) -> JsonObject:
+        rows = tuple(row for row in self._rows if row.path.startswith(tuple(f"{root}/" for root in roots)))
+        return document(rows, title=_TITLE, version=version("carnet"), description=_ABOUT)
 
     @cached_property
     def document_bytes(self) -> bytes:
-        """The document as it is served."""
-        return compact(self._document)
+        """The document of what pipelines and collectors send, as it is served."""
+        return compact(self._document(API))
+
+    @cached_property
+    def gate_document_bytes(self) -> bytes:
+        """The document of the gate, as it is served."""
+        return compact(self._document(GATE_API))
 
     @cached_property
     def _page(self) -> Page:
-        return page(self._document, OPENAPI_PATH)
+        return page(self._document(API, GATE_API), OPENAPI_PATH)
 
 
 def _cached(request: web.Request, body: bytes, answer: web.Response) -> web.Response:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import AbstractAsyncContextManager, nullcontext
 from http import HTTPStatus
 
 from aiohttp import web
@@ -30,6 +31,8 @@ _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+_AT_ONCE_BYTES = 1 << 14
+"""A body that fits beside its headers below what a transport buffers before it makes anybody wait (64 KiB)."""
 _HSTS = "max-age=31536000"
 
 _FROM_LIBRARY: dict[int, tuple[Code, str, str | None]] = {
@@ -55,7 +58,7 @@ async def exchange(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await _answer(request, handler, services)
         _complete(request, response)
         try:
-            async with asyncio.timeout(services.settings.body_idle_seconds):
+            async with _within(services.settings.body_idle_seconds, request, response):
                 await response.prepare(request)
                 await response.write_eof()
         except TimeoutError:
@@ -75,6 +78,16 @@ async def exchange(request: web.Request, handler: Handler) -> web.StreamResponse
         services.monotonic() - started,
     )
     return response
+
+
+def _within(seconds: float, request: web.Request, response: web.StreamResponse) -> AbstractAsyncContextManager[object]:
+    """Bound how long a peer may take to read an answer; one that the transport takes at once needs no clock."""
+    transport = request.transport
+    if transport is not None and not transport.get_write_buffer_size():
+        body = response.body if isinstance(response, web.Response) else None
+        if isinstance(body, bytes) and len(body) <= _AT_ONCE_BYTES:
+            return nullcontext()
+    return asyncio.timeout(seconds)
 
 
 async def no_server_header(request: web.Request, response: web.StreamResponse) -> None:

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
+from receiver.core.sessions import COOKIE, CSRF_HEADER
 from receiver.core.tokens import Scope
 from receiver.web.parameters import PARAMETERS
 from receiver.web.refusals import SENTENCES, WAITING, statuses_of
@@ -43,6 +44,18 @@ _SCHEMES: JsonObject = {
         "type": "http",
         "scheme": "bearer",
         "description": "An invitation of a collector (ce_once_...).",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": COOKIE,
+        "description": "The cookie of somebody who signed in, with the role that the operation names in x-role.",
+    },
+    "csrf": {
+        "type": "apiKey",
+        "in": "header",
+        "name": CSRF_HEADER,
+        "description": "The csrfToken that signing in answered; with every write of a session.",
     },
 }
 _LIMITED = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "RateLimit-Policy", "RateLimit")
@@ -153,12 +166,14 @@ def _operation(row: Route, models: _Models) -> JsonObject:
         "summary": row.summary,
         "tags": [_group(row.path)],
         "x-proof": row.proof.value,
-        "security": [{name: []} for name in _schemes(row)],
+        "security": [{name: [] for name in names} for names in _schemes(row)],
     }
     if row.description:
         operation["description"] = row.description
     if row.scopes:
         operation["x-scopes"] = [str(scope) for scope in sorted(row.scopes)]
+    if row.role is not None:
+        operation["x-role"] = row.role.value
     parameters = [*_path_parameters(row), *_query_parameters(row, models), *([_ONCE] if row.once else ())]
     if parameters:
         operation["parameters"] = parameters
@@ -175,17 +190,23 @@ def _operation(row: Route, models: _Models) -> JsonObject:
 
 
 def _group(path: str) -> str:
-    return path.removeprefix("/api/").split("/")[1].removesuffix(".json")
+    return path.removeprefix("/api").removeprefix("/releasepassport").split("/")[2].removesuffix(".json")
 
 
-def _schemes(row: Route) -> tuple[str, ...]:
+def _schemes(row: Route) -> tuple[tuple[str, ...], ...]:
+    """Name what opens a row: any one of these, each with all that it is made of."""
     if row.proof is Proof.KNOWN:
-        return tuple(_SCHEMES)
+        return ("apiKey",), ("collectorAccess",), ("invitation",)
     if row.proof is Proof.INVITATION:
-        return ("invitation",)
+        return (("invitation",),)
+    found: list[tuple[str, ...]] = []
     if row.proof is Proof.SCOPED:
-        return ("apiKey", "collectorAccess") if Scope.COLLECTOR_WRITE in row.scopes else ("apiKey",)
-    return ()
+        found.append(("apiKey",))
+        if Scope.COLLECTOR_WRITE in row.scopes:
+            found.append(("collectorAccess",))
+    if row.role is not None:
+        found.append(("session",) if row.method == "GET" else ("session", "csrf"))
+    return tuple(found)
 
 
 def _path_parameters(row: Route) -> Iterable[JsonObject]:
@@ -224,10 +245,16 @@ def _answer(row: Route, status: HTTPStatus, answer: Answer, models: _Models) -> 
     if row.once:
         headers["Idempotent-Replay"] = _header("Idempotent-Replay", required=False)
     if isinstance(answer, str):
-        return {"description": status.phrase, "headers": headers, "content": {answer: {"schema": {"type": "string"}}}}
+        text: JsonObject = {kind: {"schema": _text_of(kind)} for kind in answer.split(", ")}
+        return {"description": status.phrase, "headers": headers, "content": text}
     described = models.definition(answer, "serialization").get("description", status.phrase)
     content: JsonObject = {JSON_TYPE: {"schema": models.reference(answer, "serialization")}}
     return {"description": described, "headers": headers, "content": content}
+
+
+def _text_of(kind: str) -> JsonObject:
+    """Describe a body of a media type whose model is not told: some JSON, or text."""
+    return {} if kind == JSON_TYPE else {"type": "string"}
 
 
 def _error_name(row: Route, status: int) -> str:
@@ -254,4 +281,4 @@ def _header(name: str, *, required: bool = True) -> JsonObject:
 
 
 def _is_limited(row: Route) -> bool:
-    return row.proof not in (Proof.NOTHING, Proof.SIGNED_BODY)
+    return row.proof not in (Proof.NOTHING, Proof.SIGNED_BODY, Proof.PASSWORD)

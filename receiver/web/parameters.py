@@ -47,6 +47,7 @@ PARAMETERS: Mapping[str, Parameter] = {
     "environment_name": Parameter(
         "An environment's name.", {"type": "string", "minLength": 1, "maxLength": 200}, "production"
     ),
+    "passport_id": _id("pp_", "A passport's id."),
     "run_id": _id("run_", "A pipeline run's id."),
 }
 """One line for every name; several rows may use it."""

@@ -1,6 +1,7 @@
-"""How often a key may ask, and how often an address may fail: moving windows of one minute.
+"""How often a key may ask, an address may fail, and somebody may try to sign in: moving windows of one minute.
 
-Keyed by token id; for requests without a good token by the socket's address, never by a header that a client writes.
+Keyed by token id; for requests without a good token by the socket's address, never by a header that a client writes;
+for attempts to sign in by that first, and then by the account.
 Where the windows are shared and the server that keeps them does not answer, each process counts for itself: a limit is
 never lifted, and nobody is turned away for it.
 """
@@ -18,9 +19,12 @@ from limits.strategies import MovingWindowRateLimiter
 
 from receiver.web.sharedlimits import SharedWindows
 from receiver.web.windows import Windows
+from shared.encoding import sha256
 
 WINDOW_SECONDS = 60
 _IPV6_NETWORK_BITS = 64
+_ADDRESSES_AT_AN_ACCOUNT = 5
+"""So many addresses may try as often as they may at one account; then it is to wait, from wherever it is tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,15 @@ class RateLimits:
         monotonic: Callable[[], float],
         max_failures_per_minute: int,
         shared: SharedWindows | None = None,
+        max_sign_ins_per_minute: int = 10,
     ) -> None:
-        """Take the clocks, how many failures an address has, and the windows that other processes count in too."""
+        """Take the clocks, how often an address may fail, shared windows, and how often it may try to sign in."""
         self._now = now
         self._monotonic = monotonic
         self._here = MovingWindowRateLimiter(Windows(monotonic))
         self._failures = RateLimitItemPerMinute(max_failures_per_minute)
+        self._sign_ins = RateLimitItemPerMinute(max_sign_ins_per_minute)
+        self._of_account = RateLimitItemPerMinute(max_sign_ins_per_minute * _ADDRESSES_AT_AN_ACCOUNT)
         self._shared = shared
 
     async def take(self, token_id: str, per_minute: int) -> Standing:
@@ -68,6 +75,20 @@ class RateLimits:
     async def fail(self, address: str) -> Standing:
         """Count one request without a good token; not admitted means that the address is to wait."""
         return await self._take(self._failures, "address", _network(address))
+
+    async def sign_in_from(self, address: str) -> Standing:
+        """Count one attempt to sign in from an address; not admitted means that the address is to wait.
+
+        Asked before `sign_in_as`: what is refused here counts for no account.
+        """
+        return await self._take(self._sign_ins, "sign-in-from", _network(address))
+
+    async def sign_in_as(self, workspace_id: str, email: str) -> Standing:
+        """Count one attempt at an account, known or not, under the names that it is looked up by.
+
+        An account may be tried more often than one address may try, so that no address alone shuts its owner out.
+        """
+        return await self._take(self._of_account, "sign-in", workspace_id, sha256(email.encode()).hex())
 
     async def close(self) -> None:
         """Close the connections to what is shared."""

@@ -23,9 +23,9 @@ class Recognised:
         self._known: dict[bytes, Known] = {}
 
     def find(self, token: str, now: datetime) -> Known | None:
-        """Give what was recognised, unless it has expired or its use is to be noted."""
+        """Give what was recognised and has not expired, and whether its use is to be noted now."""
         known = self._known.get(sha256(token.encode()))
-        return known if known is not None and now < known.until else None
+        return known.used(now) if known is not None and now < known.until else None
 
     def keep(self, token: str, known: Known) -> None:
         """Remember one."""

@@ -12,8 +12,8 @@ from receiver.web.routes import Body, Proof, Route
 
 SENTENCES: Mapping[int, str] = {
     HTTPStatus.BAD_REQUEST: "The body is not one strict JSON object.",
-    HTTPStatus.UNAUTHORIZED: "No token, or none that is good.",
-    HTTPStatus.FORBIDDEN: "A good token that may not do this, or may not do it for these names.",
+    HTTPStatus.UNAUTHORIZED: "No token and no session, or none that is good.",
+    HTTPStatus.FORBIDDEN: "A good token, or somebody signed in, that may not do this, or not for these names.",
     HTTPStatus.NOT_FOUND: "It is not in this workspace.",
     HTTPStatus.REQUEST_TIMEOUT: "The body did not come in time.",
     HTTPStatus.CONFLICT: "It is not, or no longer, in the state that the request needs.",

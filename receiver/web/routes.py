@@ -17,11 +17,12 @@ from typing import TypeAlias
 from aiohttp import web
 from pydantic import BaseModel
 
+from receiver.core.accounts import Role
 from receiver.core.tokens import Scope
 
 Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Answer: TypeAlias = type[BaseModel] | str
-"""What an answer's body is: JSON of a model, or text of a media type."""
+"""What an answer's body is: JSON of a model, or text of one of these media types, parted by a comma and a space."""
 Gives: TypeAlias = Answer | Mapping[int, Answer]
 """An answer of the usual status, or answers by status."""
 
@@ -34,6 +35,8 @@ class Proof(StrEnum):
     KNOWN = "any good token"
     INVITATION = "an invitation"
     SIGNED_BODY = "a body signed with a registered key"
+    PASSWORD = "the password of an account"  # noqa: S105 - a proof's name
+    SESSION = "a signed-in person"
 
 
 class Body(StrEnum):
@@ -66,11 +69,18 @@ class Route:
     """Whether it takes an `Idempotency-Key`."""
     confirms: bool = False
     """Whether the token may be one that was recognised before, since it is looked at in the transaction that counts."""
+    role: Role | None = None
+    """The least role of a signed-in person who may use it, alone or besides tokens; None: no session opens it."""
 
     def __post_init__(self) -> None:
         """Refuse a row that would be open by mistake."""
         if (self.proof is Proof.SCOPED) != bool(self.scopes):
             msg = f"{self.method} {self.path}: scopes belong to a token, and a token has scopes"
+            raise ValueError(msg)
+        if (self.proof is Proof.SESSION and self.role is None) or (
+            self.role is not None and self.proof not in (Proof.SESSION, Proof.SCOPED)
+        ):
+            msg = f"{self.method} {self.path}: a role belongs to a session, and a session has a role"
             raise ValueError(msg)
 
     @property
@@ -131,10 +141,13 @@ def reads(
     asks: type[BaseModel] | None = None,
     gives: Gives | None = None,
     may: Collection[int] = (),
+    role: Role | None = None,
 ) -> Route:
-    """A read with a token that has one of the scopes; answered with 200."""
+    """A read with a token that has one of the scopes, or by people with a role; answered with 200."""
     answers = _by_status(gives, HTTPStatus.OK)
-    return Route("GET", path, Proof.SCOPED, handle, frozenset(scopes), asks=asks, gives=answers, may=frozenset(may))
+    return Route(
+        "GET", path, Proof.SCOPED, handle, frozenset(scopes), asks=asks, gives=answers, may=frozenset(may), role=role
+    )
 
 
 def writes(
@@ -163,6 +176,33 @@ def writes(
         may=errors,
         once=once,
         confirms=confirms,
+    )
+
+
+def acts(
+    path: str,
+    handle: Handle,
+    role: Role,
+    *,
+    takes: type[BaseModel] | None = None,
+    gives: Gives | None = None,
+    may: Collection[int] = (),
+    once: bool = False,
+) -> Route:
+    """What people alone do, signed in and with at least this role; answered with 201 where nothing else is said."""
+    answers = _by_status(gives, HTTPStatus.CREATED)
+    body = Body.NONE if takes is None else Body.USUAL
+    return Route(
+        "POST",
+        path,
+        Proof.SESSION,
+        handle,
+        body=body,
+        takes=takes,
+        gives=answers,
+        may=frozenset(may),
+        once=once,
+        role=role,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from aiohttp import web
@@ -12,8 +12,10 @@ from structlog.typing import FilteringBoundLogger
 from receiver.access import Confirmation
 from receiver.caller import Caller
 from receiver.core.admit import Examine
+from receiver.core.licence import Stands, unlicensed
 from receiver.hear import Answer, Confirm, Posted
 from receiver.keys_at_hand import RoleSigners
+from receiver.sessions import Known as SignedIn
 from receiver.web.desk import Desk
 from receiver.web.gathering import Gathering
 from receiver.web.guard import Guards
@@ -47,6 +49,7 @@ class Services:
     refusals: Tally
     recognised: Recognised
     monotonic: Callable[[], float]
+    licence: Stands = unlicensed
 
     def new_request_id(self) -> str:
         """Make the id that an answer is found again by."""
@@ -57,6 +60,7 @@ SERVICES = web.AppKey("services", Services)
 HEARTBEATS: web.AppKey[Gathering[Posted, Answer]] = web.AppKey("heartbeats", Gathering)
 OF_REQUEST = web.RequestKey("services", Services)
 CALLER = web.RequestKey("caller", Caller)
+SIGNED_IN = web.RequestKey("signed_in", SignedIn)
 CONFIRMATION = web.RequestKey("confirmation", Confirmation)
 USE_IS_DUE = web.RequestKey("use_is_due", bool)
 STANDING = web.RequestKey("standing", Standing)
@@ -69,11 +73,19 @@ T = TypeVar("T")
 
 def services(request: web.Request) -> Services:
     """Give what the wiring handed over, with the desk that this request may use."""
-    return request.get(OF_REQUEST) or request.app[SERVICES]
+    found: Services | None = request.get(OF_REQUEST)
+    if found is not None:
+        return found
+    at_hand, confirmation = request.app[SERVICES], request.get(CONFIRMATION)
+    if confirmation is None:
+        return at_hand
+    # Made where it is asked for: heartbeats need none.
+    request[OF_REQUEST] = made = replace(at_hand, desk=at_hand.desk.behind(confirmation.before))
+    return made
 
 
 def caller(request: web.Request) -> Caller:
-    """Give who asks; only where the route asks for a token."""
+    """Give who asks; only where the route asks for a token or for people."""
     return request[CALLER]
 
 

@@ -16,6 +16,7 @@ from receiver.web.api_v1 import (
     sending,
 )
 from receiver.web.documents import Documents
+from receiver.web.releasepassport_v1 import approving, auditing, connected, evaluating, ingesting, reading, signing_in
 from receiver.web.routes import Route
 
 _SERVED: tuple[Route, ...] = (
@@ -32,6 +33,13 @@ _SERVED: tuple[Route, ...] = (
     *deploying.ROUTES,
     *placing.ROUTES,
     *searching.ROUTES,
+    *signing_in.ROUTES,
+    *approving.ROUTES,
+    *auditing.ROUTES,
+    *connected.ROUTES,
+    *evaluating.ROUTES,
+    *ingesting.ROUTES,
+    *reading.ROUTES,
 )
 
 TABLE: tuple[Route, ...] = (*_SERVED, *Documents(_SERVED).routes)

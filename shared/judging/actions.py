@@ -73,7 +73,7 @@ def renew(request: Request, kind: str, name: str, fix: str = "") -> str:
 
 def repair(policy: str, rule: str) -> str:
     """Say what to do about an expression that cannot be worked out."""
-    mend_it = f"mend rule {rule} of policy {policy}: carnet-receiver policy check FILE"
+    mend_it = f"mend rule {rule.rpartition('/')[2]} of policy {policy}: carnet-receiver policy check FILE"
     return f"deliver evidence that says what the rule names (carnet-collector preview shows what leaves), or {mend_it}"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 from shared.judging.contradictions import Contradiction, Kind
 from shared.judging.values import Facts, Link, Piece, Request
@@ -31,8 +32,7 @@ class Tie(IntEnum):
     """It is about this very digest, or about this very target."""
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
+class Linked(NamedTuple):
     """A commit that the digest is linked to: by what that counts, and by what if nothing were held."""
 
     tie: Tie
@@ -56,9 +56,12 @@ class Binding:
         """Say what binds a piece to the digest; None where nothing does."""
         if piece.digests:
             return SUBJECT if self.digest in piece.digests else None
+        if len(piece.commits) == 1:
+            (commit,) = piece.commits
+            return self.commits.get(commit)
         found = [self.commits[commit] for commit in piece.commits if commit in self.commits]
-        if len(found) <= 1:
-            return found[0] if found else None
+        if not found:
+            return None
         return Linked(max(one.tie for one in found), max(one.claimed for one in found))
 
 

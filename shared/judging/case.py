@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cached_property
 
 from shared.judging import streams
 from shared.judging.grouping import Evidence
@@ -22,29 +23,38 @@ class Case:
         """Sort the facts out; they are read and never changed."""
         self.facts = facts
         self._evidence = Evidence(facts)
+        self.torn_links: tuple[str, ...] = tuple(one.detail for one in self._evidence.binding.contradictions)
+        """What the links of the digest contradict: each other, or the commit that the request names."""
+        self._bare: dict[str, tuple[Group, ...]] = {}
         self._groups: dict[_Asked, tuple[Group, ...]] = {}
         self._words: dict[tuple[str, str], Word] = {}
 
     def groups(self, kind: str, test: Require | None = None) -> tuple[Group, ...]:
         """Give the groups of one type that a rule covers; without one all of the type, as a bare rule would."""
-        asked = Require((kind,)) if test is None else test
-        key = (kind, asked.name, asked.signed, asked.age_of(kind))
-        if key not in self._groups:
-            self._groups[key] = self._select(*key)
-        return self._groups[key]
+        if test is None:
+            bare = self._bare.get(kind)
+            if bare is None:
+                bare = self._bare[kind] = self.groups(kind, Require((kind,)))
+            return bare
+        key = (kind, test.name, test.signed, test.age_of(kind))
+        found = self._groups.get(key)
+        if found is None:
+            found = self._groups[key] = self._select(*key)
+        return found
 
     def word(self, kind: str, field: str) -> Word:
         """Give what is known of the target: `health` `ready`, `rollback` `available` or `verified`."""
         key = (kind, field)
-        if key not in self._words:
+        found = self._words.get(key)
+        if found is None:
             request = self.facts.request
             claims = {
                 ("health", "ready"): request.ready,
                 ("rollback", "available"): request.rollback_available,
                 ("rollback", "verified"): request.rollback_verified,
             }
-            self._words[key] = word(self.groups(kind), field, claims.get(key))
-        return self._words[key]
+            found = self._words[key] = word(self.groups(kind), field, claims.get(key))
+        return found
 
     def near(self, kind: str, test: Require) -> tuple[Near, ...]:
         """Give what there is of a type that a rule might have meant, the nearest first."""
@@ -68,12 +78,13 @@ class Case:
         signed = any(one.signed for one in self.facts.links if one.held is None and self._is_ours(one.digest))
         return Basis.MEASURED if signed else Basis.POSTED
 
-    @property
+    @cached_property
     def contradictions(self) -> tuple[str, ...]:
         """Say what contradicts itself about the digest: its links, and any evidence that is bound to it."""
-        found = {one.detail for one in self._evidence.binding.contradictions}
+        found = set(self.torn_links)
         for kind in sorted({one.type for one in self.facts.evidence}):
-            bad = [one for one in self._evidence.groups(kind) if one.cause is Cause.CONTRADICTED]
+            groups = self._evidence.groups(kind) if kind in RUNTIME else self.groups(kind)
+            bad = [one for one in groups if one.cause is Cause.CONTRADICTED]
             found |= {f'"{one.name}": {one.detail}' for one in bad if one.detail not in found}
         return tuple(sorted(found))
 
@@ -81,8 +92,10 @@ class Case:
         return digest == self.facts.request.digest
 
     def _select(self, kind: str, name: str | None, signed: bool, max_age: timedelta | None) -> tuple[Group, ...]:  # noqa: FBT001
+        whole = self._groups.get((kind, None, signed, max_age))
+        if whole is not None:
+            return tuple(one for one in whole if one.name == name)
         if kind in RUNTIME:
-            return tuple(
-                one for one in self._evidence.runtime(kind, max_age=max_age) if name is None or one.name == name
-            )
+            groups = self._evidence.runtime(kind, max_age=max_age)
+            return tuple(one for one in groups if name is None or one.name == name)
         return self._evidence.groups(kind, name, signed=signed, max_age=max_age)

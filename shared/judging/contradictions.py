@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
+from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -24,10 +25,15 @@ _SEVERITIES = ("critical", "high", "medium", "low", "info")
 _COUNTS = {
     ClaimType.TEST_RESULTS: ("totalTests", *_OUTCOMES, "flaky"),
     ClaimType.COVERAGE: ("linesCovered", "linesTotal", "branchesCovered", "branchesTotal"),
-    ClaimType.SECURITY_SCAN: (*_SEVERITIES, "total", "fixable"),
-    ClaimType.SBOM: ("componentCount",),
+    ClaimType.SECURITY_SCAN: (
+        *(*_SEVERITIES, "total", "fixable", "suppressed", "undecided"),
+        *("runs", "runsWithoutResults"),
+    ),
+    ClaimType.SBOM: ("componentCount", "vulnerabilities"),
     ClaimType.BUILD_PROVENANCE: ("size",),
 }
+OMITTED = "Omitted"
+"""How the name of a count of what a list left out ends."""
 _PERCENT_TOLERANCE = 0.05
 _WHOLE = 100.0
 _DURATION_TOLERANCE = 1.0
@@ -97,7 +103,7 @@ class _Looked:
         counts: dict[str, int] = {}
         self.wrong: list[str] = []
         """The fields that must be counts and are none; null is missing."""
-        for name in _COUNTS.get(kind, ()):
+        for name in chain(_COUNTS.get(kind, ()), filter(_tells_what_is_left_out, evidence)):
             value = evidence.get(name)
             if value is not None:
                 count = whole(value)
@@ -112,6 +118,10 @@ class _Looked:
         """Add counts up, and say whether all of them are there."""
         counts = [count for name in names if (count := self.count(name)) is not None]
         return sum(counts), len(counts) == len(names)
+
+
+def _tells_what_is_left_out(name: str) -> bool:
+    return name.endswith(OMITTED)
 
 
 def whole(value: JsonValue) -> int | None:

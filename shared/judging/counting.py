@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+from typing import cast
 
 from shared.encoding import MAX_INTEGER, JsonObject, JsonValue
-from shared.judging.contradictions import typed
+from shared.judging.alone import alone
+from shared.judging.contradictions import OMITTED
 from shared.judging.values import Piece
 from shared.predicates import ClaimType
 
@@ -39,32 +41,19 @@ _SUMS: Mapping[str, frozenset[str]] = MappingProxyType(
         ClaimType.SBOM: frozenset({"componentCount", "vulnerabilities"}),
     }
 )
-TYPES: Mapping[str, ClaimType] = MappingProxyType({kind.value: kind for kind in ClaimType})
-"""The closed types by name; ingested evidence may have others."""
 _LISTS = frozenset({"suites", "failedTests", "failedCases", "files", "rules", "findings", "components"})
 _ALL_MUST = frozenset({"ready", "available", "verified", "complete", "executionSuccessful", "signaturesChecked"})
 """Flags that are true of the whole only if they are true of each."""
-_OMITTED = "Omitted"
+_NUMBERS = frozenset({int, float})
 _PERCENT = "coverage"
-_METRICS = "metrics"
-
-
-def said(piece: Piece) -> JsonObject:
-    """Give the evidence of a piece under the names that count, its metrics among them."""
-    evidence = piece.evidence
-    metrics = evidence.get(_METRICS)
-    if isinstance(metrics, dict):
-        evidence = {**metrics, **evidence}
-    kind = TYPES.get(piece.type)
-    return dict(evidence) if kind is None else typed(kind, evidence)
 
 
 def together(kind: str, members: Sequence[Piece]) -> JsonObject:
-    """Put together what members of one type say."""
-    each = [said(member) for member in members]
+    """Put together what members of one type say; it is shared, and never changed."""
+    each = [alone(member).said for member in members]
     if len(each) == 1:
         return each[0]
-    names = sorted({name for one in each for name in one})
+    names = sorted(set().union(*each))
     sums = _SUMS.get(kind, frozenset())
     whole: JsonObject = {}
     for name in names:
@@ -82,7 +71,7 @@ def together(kind: str, members: Sequence[Piece]) -> JsonObject:
 def _joined(name: str, values: list[JsonValue], sums: frozenset[str]) -> JsonValue:
     if name in sums:
         return _sum(values)
-    if name.endswith(_OMITTED):
+    if name.endswith(OMITTED):
         # A list that one of them cut is cut.
         return _sum([0 if value is None else value for value in values])
     if name in _LISTS:
@@ -90,15 +79,16 @@ def _joined(name: str, values: list[JsonValue], sums: frozenset[str]) -> JsonVal
     if name in _ALL_MUST and (False in values or not all(isinstance(value, bool | None) for value in values)):
         return False
     first = values[0]
-    return first if all(_same(value, first) for value in values[1:]) else None
+    return first if len(set(map(type, values))) == 1 and values.count(first) == len(values) else None
 
 
 def _sum(values: list[JsonValue]) -> JsonValue:
     """Add up; None where one is missing or no number, or where the sum is none that can be written."""
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
-    if len(numbers) < len(values):
+    kinds = set(map(type, values))
+    if not kinds <= _NUMBERS:
         return None
-    total = sum(numbers) if all(type(one) is int for one in numbers) else math.fsum(numbers)
+    numbers = cast("list[int | float]", values)
+    total = math.fsum(numbers) if float in kinds else sum(numbers)
     return total if abs(total) <= MAX_INTEGER else None
 
 
@@ -109,10 +99,6 @@ def _list(values: list[JsonValue]) -> JsonValue:
             return None
         joined.extend(value)
     return joined
-
-
-def _same(one: JsonValue, other: JsonValue) -> bool:
-    return type(one) is type(other) and one == other
 
 
 def _percent(whole: JsonObject) -> float | None:

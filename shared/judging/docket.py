@@ -1,8 +1,9 @@
 """What was known when a question was judged, as JSON: the `facts` of a bundle, whose digest the passport names.
 
-Pure. What signed envelopes say themselves is not said again: of what a collector signed its claim, of what was posted
-its evidence; and the time of receipt and the hold of each are the passport's word (`inputs`). So a docket that is read
-takes those from verified bytes, and cannot tell it otherwise.
+Pure. What signed envelopes say themselves is not said again: evidence is named by its id, links follow from it, and of
+what people did there are the ids and who they are known to be. When evidence was received, and whether it is held, is
+the passport's word (`inputs`). So a docket tells of an envelope nothing but what the receiver alone knows, and all
+evidence that the passport names is judged: none is added, and none is left out.
 """
 
 from __future__ import annotations
@@ -11,22 +12,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import cache
 from types import UnionType
 from typing import TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from shared.encoding import JsonObject, JsonValue, canonical, format_time, parse_time
 from shared.errors import CarnetError, Code, MalformedError
-from shared.judging.values import Facts, Mode, Piece
+from shared.judging.consents import approval_of, waiver_of
+from shared.judging.pieces import Told, is_evidence, links_of, piece_of
+from shared.judging.values import Deployed, Facts, Mode, Request, StreamFact, Target
+from shared.statement import Statement
 
 FORMAT = 1
 
-_OF_INPUT = frozenset({"received_at", "held"})
-_OF_CLAIM = frozenset({"type", "name", "basis", "passed", "evidence"})
-_OF_POST = frozenset({"evidence"})
 _MICROSECOND = timedelta(microseconds=1)
-
-Said: TypeAlias = Mapping[str, JsonValue]
-"""What stands elsewhere of a piece: `received_at` and `held` of the input, and the claim's fields (`_OF_CLAIM`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,70 +37,143 @@ class Docket:
     baseline: Mode | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """A verified envelope that a passport names, and what the passport says of it."""
+
+    read: Statement
+    received_at: datetime | None
+    held: str | None = None
+
+
+Inputs: TypeAlias = Mapping[str, Stated]
+"""All the envelopes that a passport names, by their ids."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """Evidence by its id, and what the receiver alone knows of it."""
+
+    id: str
+    arrival: int
+    repeat_of: str | None
+    against: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Acted:
+    """An approval or a waiver by its id, and the verified identities of each person in it."""
+
+    id: str
+    identities: tuple[frozenset[str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """Facts as they are written."""
+
+    request: Request
+    now: datetime
+    evidence: tuple[_Seen, ...]
+    streams: tuple[StreamFact, ...]
+    approvals: tuple[_Acted, ...]
+    waivers: tuple[_Acted, ...]
+    deployed: Deployed | None
+    authors: frozenset[str]
+    known_targets: tuple[Target, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    format: int
+    facts: _Known
+    warnings: tuple[str, ...]
+    baseline: Mode | None
+
+
 def emit_docket(docket: Docket) -> JsonObject:
-    """Write a docket; the order of sets is fixed."""
-    facts = {one.name: _emit(getattr(docket.facts, one.name)) for one in fields(Facts) if one.name != "evidence"}
-    return {
-        "format": FORMAT,
-        "facts": {**facts, "evidence": [_emit_piece(one) for one in docket.facts.evidence]},
-        "warnings": list(docket.warnings),
-        "baseline": _emit(docket.baseline),
-    }
+    """Write a docket; the order of sets is fixed.
+
+    Evidence, links, approvals and waivers must be what `piece_of`, `links_of`, `approval_of` and `waiver_of` give.
+    """
+    facts = docket.facts
+    known = _Known(
+        request=facts.request,
+        now=facts.now,
+        evidence=tuple(_Seen(one.id, one.arrival, one.repeat_of, one.against) for one in facts.evidence),
+        streams=facts.streams,
+        approvals=tuple(_Acted(one.id, (one.by.identities,)) for one in facts.approvals),
+        waivers=tuple(_Acted(one.id, tuple(by.identities for by in one.by)) for one in facts.waivers),
+        deployed=facts.deployed,
+        authors=facts.authors,
+        known_targets=facts.known_targets,
+    )
+    return cast("JsonObject", _emit(_Written(FORMAT, known, docket.warnings, docket.baseline)))
 
 
-def read_docket(value: JsonObject, said: Mapping[str, Said]) -> Docket:
-    """Read a docket; `said` holds, by id, what stands elsewhere of each piece.
+def read_docket(value: JsonObject, inputs: Inputs) -> Docket:
+    """Read a docket over the verified envelopes that its passport names.
 
-    Raises `MalformedError` for anything but what `emit_docket` writes, and for a piece that is not in `said`.
+    Raises `MalformedError` for anything but what `emit_docket` writes, for what rests on an envelope that is not among
+    the inputs, and for evidence among the inputs that it leaves out.
     """
     try:
-        return _read_docket(value, said)
-    except (CarnetError, TypeError, ValueError) as error:
+        written = cast("_Written", _read(_Written, value))
+        if written.format != FORMAT:
+            raise _wrong("its format is not known here")
+        return Docket(_filled(written.facts, inputs), written.warnings, written.baseline)
+    except (CarnetError, TypeError, ValueError, OverflowError) as error:
         raise _wrong(error.detail if isinstance(error, CarnetError) else "a value of another kind") from None
 
 
-def _read_docket(value: JsonObject, said: Mapping[str, Said]) -> Docket:
-    rest = dict(value)
-    if rest.pop("format", None) != FORMAT:
-        raise _wrong("its format is not known here")
-    facts = rest.get("facts")
-    evidence = facts.get("evidence") if isinstance(facts, dict) else None
-    if not isinstance(facts, dict) or not isinstance(evidence, list):
-        raise _wrong("no facts with evidence")
-    rest["facts"] = {**facts, "evidence": [_whole(one, said) for one in evidence]}
-    return cast("Docket", _read(Docket, rest))
+def _filled(known: _Known, inputs: Inputs) -> Facts:
+    """Give the facts, with what the envelopes say."""
+    named, there = [one.id for one in known.evidence], {name for name, one in inputs.items() if is_evidence(one.read)}
+    if len(set(named)) != len(named) or set(named) != there:
+        raise _wrong("its evidence is not all that the passport names, each once")
+    evidence = [(inputs[one.id].read, _told(one, inputs[one.id])) for one in known.evidence]
+    return Facts(
+        request=known.request,
+        now=known.now,
+        evidence=tuple(piece_of(read, told) for read, told in evidence),
+        links=tuple(link for read, told in evidence for link in links_of(read, told)),
+        streams=known.streams,
+        approvals=tuple(approval_of(_act(one, inputs), _one_of(one)) for one in known.approvals),
+        waivers=tuple(waiver_of(_act(one, inputs), one.identities) for one in known.waivers),
+        deployed=known.deployed,
+        authors=known.authors,
+        known_targets=known.known_targets,
+    )
 
 
-# --- pieces: what stands elsewhere is left out ---
+def _told(seen: _Seen, stated: Stated) -> Told:
+    return Told(stated.received_at, stated.held, seen.arrival, seen.repeat_of, seen.against)
 
 
-def _elsewhere(*, by_collector: bool) -> frozenset[str]:
-    return _OF_INPUT | (_OF_CLAIM if by_collector else _OF_POST)
+def _act(acted: _Acted, inputs: Inputs) -> Statement:
+    stated = inputs.get(acted.id)
+    if stated is None:
+        raise _wrong(f"no envelope is here of {acted.id}")
+    return stated.read
 
 
-def _emit_piece(piece: Piece) -> JsonValue:
-    left_out = _elsewhere(by_collector=piece.by_collector)
-    return {one.name: _emit(getattr(piece, one.name)) for one in fields(piece) if one.name not in left_out}
-
-
-def _whole(entry: JsonValue, said: Mapping[str, Said]) -> JsonValue:
-    if not isinstance(entry, dict) or not isinstance(entry.get("id"), str):
-        raise _wrong("a piece of evidence without an id")
-    elsewhere = said.get(str(entry["id"]))
-    if elsewhere is None:
-        raise _wrong(f"no envelope is here of {entry['id']}")
-    left_out = _elsewhere(by_collector=entry.get("collector") is not None)
-    if not left_out.isdisjoint(entry):
-        raise _wrong(f"{entry['id']} says what its envelope says")
-    return {**entry, **{name: elsewhere.get(name) for name in left_out}}
+def _one_of(acted: _Acted) -> frozenset[str]:
+    if len(acted.identities) != 1:
+        raise _wrong("an approval has one person")
+    return acted.identities[0]
 
 
 # --- values, by the types of their fields ---
 
 
+_PLAIN = frozenset({str, int, bool, float, type(None)})
+
+
 def _emit(value: object) -> JsonValue:
+    if type(value) in _PLAIN:
+        return cast("JsonValue", value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {one.name: _emit(getattr(value, one.name)) for one in fields(value)}
+        return {name: _emit(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, frozenset):
         return sorted((_emit(one) for one in value), key=canonical)
     if isinstance(value, tuple | list):
@@ -151,11 +223,23 @@ def _read_many(origin: object, args: tuple[object, ...], value: JsonValue) -> ob
     return tuple(_read(kind, one) for kind, one in zip(args, value, strict=True))
 
 
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """Name the fields of a dataclass: they are as fixed as the class is."""
+    return tuple(one.name for one in fields(kind))
+
+
+@cache
+def _kinds(kind: type) -> Mapping[str, object]:
+    """Give the types of the fields of a dataclass: they are as fixed as the class is."""
+    return get_type_hints(kind, localns={"JsonValue": object})
+
+
 def _read_one(kind: type, value: JsonValue) -> object:
     if is_dataclass(kind):
         if not isinstance(value, dict):
             raise _wrong("an object is expected")
-        kinds = get_type_hints(kind, localns={"JsonValue": object})
+        kinds = _kinds(kind)
         if kinds.keys() != value.keys():
             raise _wrong(f"{kind.__name__}: its fields are not those that it has")
         return kind(**{name: _read(kinds[name], value[name]) for name in kinds})

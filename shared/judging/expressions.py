@@ -72,6 +72,9 @@ class Outcome:
     is_false: bool = False
 
 
+_MET = Outcome(met=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression: its text, the dotted names that it uses, and the fields of evidence among them."""
@@ -79,6 +82,8 @@ class Expression:
     text: str
     names: Mapping[str, Holds] = field(compare=False)
     touches: frozenset[str]
+    parts: Mapping[str, frozenset[str]] = field(compare=False)
+    """By the first part of its names what follows it: of `health.ready` under `health` `ready`."""
     _compiled: Any = field(repr=False, compare=False)
 
     def evaluate(self, names: Mapping[str, JsonValue], *, cut: Collection[str] = ()) -> Outcome:
@@ -89,7 +94,7 @@ class Expression:
         """
         data: dict[str, Any] = {}
         for name, holds in self.names.items():
-            value = _look_up(names, name)
+            value = look_up(names, name)
             reason = self._gone(names, name, value, cut) or _unlike(name, value, holds)
             if reason:
                 return Outcome(met=False, reason=reason)
@@ -100,10 +105,10 @@ class Expression:
             value = found.value()
         except RuntimeError as error:
             return Outcome(met=False, reason=f"{self._shown()} cannot be worked out: {_plain(str(error))}")
+        if value is True:
+            return _MET
         if found.type() == cel.Type.ERROR:
             return Outcome(met=False, reason=f"{self._shown()} cannot be worked out: {_plain(str(value))}")
-        if value is True:
-            return Outcome(met=True)
         if value is not False:
             return Outcome(met=False, reason=f"{self._shown()} is neither true nor false")
         said = ", ".join(_values(data))
@@ -117,7 +122,7 @@ class Expression:
             return f"{name} was left out by the collector's disclosure level"
         if value is None:
             return f"{name} is missing"
-        omitted = _look_up(names, f"{name}Omitted")
+        omitted = look_up(names, f"{name}Omitted")
         if omitted not in (None, 0):
             return f"{name} was cut: {_value(omitted)} entries are left out"
         return ""
@@ -156,7 +161,15 @@ def _compile(text: str, declare: Callable[[Iterable[str]], dict[str, Holds]]) ->
         raise PolicyError((Problem(1, 1, f"the expression gives {kind}", "it must give true or false"),))
     used = {name: holds for name, holds in declared.items() if name in chains}
     touches = frozenset(name.removeprefix(_EVIDENCE) for name in used if name.startswith(_EVIDENCE))
-    return Expression(text, MappingProxyType(used), touches, compiled)
+    return Expression(text, MappingProxyType(used), touches, MappingProxyType(_parts(used)), compiled)
+
+
+def _parts(names: Iterable[str]) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for name in names:
+        first, _, rest = name.partition(".")
+        found.setdefault(first, set()).add(rest)
+    return {first: frozenset(rest) for first, rest in found.items()}
 
 
 def _tokens(text: str) -> list[re.Match[str]]:
@@ -195,14 +208,15 @@ def _refuse_has(text: str, declared: Collection[str]) -> None:
             raise PolicyError((Problem(line, column, f"has({name}) is not taken", hint),))
 
 
-def _look_up(names: Mapping[str, JsonValue], dotted: str) -> JsonValue:
-    found: JsonValue = None
-    here: Mapping[str, JsonValue] | JsonValue = names
-    for part in dotted.split("."):
-        if not isinstance(here, Mapping):
+def look_up(names: Mapping[str, JsonValue], dotted: str) -> JsonValue:
+    """Give what stands behind a dotted name in nested objects; None where nothing does."""
+    first, *rest = dotted.split(".")
+    here = names.get(first)
+    for part in rest:
+        if not isinstance(here, dict):
             return None
-        found = here = here.get(part)
-    return found
+        here = here.get(part)
+    return here
 
 
 def _unlike(name: str, value: JsonValue, holds: Holds) -> str:

@@ -12,6 +12,7 @@ from shared.judging.values import STRENGTH, Basis, Cause, Decision, Finding
 from shared.judging.words import counted, listed, sentence
 
 WEIGHTS = {Basis.MEASURED: 1.0, Basis.CARRIED: 0.7, Basis.DECLARED: 0.7, Basis.POSTED: 0.7, Basis.ASSERTED: 0.4}
+_CARE = frozenset(STRENGTH[STRENGTH.index(Decision.ALLOW_WITH_CANARY) :])
 WRONG = (Cause.CONTRADICTED, Cause.FAILED)
 _NOT_HERE = {
     Cause.ON_ITS_WAY: "on its way",
@@ -42,7 +43,7 @@ def proofs(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 def is_care(finding: Finding) -> bool:
     """Whether a rule, not met, still lets the release go."""
-    return STRENGTH.index(finding.otherwise) >= STRENGTH.index(Decision.ALLOW_WITH_CANARY)
+    return finding.otherwise in _CARE
 
 
 def headline(findings: Sequence[Finding]) -> str:
@@ -57,7 +58,7 @@ def headline(findings: Sequence[Finding]) -> str:
     if wrong or any(one.brief for one in waived):
         said.append(_wrong(wrong, waived))
     elif errors:
-        said.append("A rule could not be judged." if len(errors) == 1 else f"{len(errors)} rules could not be judged.")
+        said.append(_unjudged(errors))
     else:
         said.append("Nothing has failed.")
     if rest := _rest(asked):
@@ -86,6 +87,12 @@ def severity(decision: Decision, findings: Iterable[Finding]) -> str:
         wrong = any(one.cause in {*WRONG, Cause.REVOKED, Cause.ERROR} for one in findings)
         return "high" if wrong else "medium"
     return "none" if decision is Decision.ALLOW else "low"
+
+
+def _unjudged(errors: Sequence[Finding]) -> str:
+    if briefs := list(dict.fromkeys(one.brief for one in errors if one.brief)):
+        return sentence(listed(briefs))
+    return "A rule could not be judged." if len(errors) == 1 else f"{len(errors)} rules could not be judged."
 
 
 def _wrong(wrong: Sequence[Finding], waived: Sequence[Finding]) -> str:

@@ -1,44 +1,46 @@
 """May this release go? One pure function from facts and policies to the whole answer.
 
-Source: policy.md sections 3 to 5. Invariants: the strongest finding wins; no rules decide HOLD; nothing but a rule that
-is met, or that people lifted as they may, ever stops speaking against a release; a caller never gets a weaker mode than
-the configured one. The same inputs give the same answer, in whatever order facts come.
+Source: policy.md sections 3 and 4. Invariants: the strongest finding of any policy wins; a policy without rules decides
+HOLD, whatever others beside it do; nothing but a rule that is met, or that people lifted as they may, ever stops
+speaking against a release; a caller never gets a weaker mode than the configured one. The same inputs give the same
+answer, in whatever order facts come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from shared.judging import actions, people, rules, streams
+from shared.judging import rules, streams
 from shared.judging.ageing import skew
 from shared.judging.baseline import VERSION as BUILT_IN
 from shared.judging.case import Case
+from shared.judging.findings import finding, unruled, watch
 from shared.judging.found import Found
 from shared.judging.headline import confidence, headline, severity
-from shared.judging.policy import VALIDITY, Approvals, Collection, Policy, Rule
+from shared.judging.policy import UNDECIDED, VALIDITY, Policy
 from shared.judging.scope import nearest
 from shared.judging.values import STRENGTH, Cause, Decision, Facts, Finding, Judgement, Mode
-from shared.judging.words import clock, counted, listed, span
+from shared.judging.words import counted, listed, span
 
-WATCH = "healthy-after-deployment"
-"""The rule that no policy has to name: a deployment that is watched stays healthy."""
 _MODES = tuple(Mode)
 _SKEW = timedelta(minutes=1)
 """Clocks that are off by less are not worth a warning."""
 
 
 def judge(facts: Facts, policies: tuple[Policy, ...], warnings: tuple[str, ...] = ()) -> Judgement:
-    """Judge a release by all rules of the policies, the configured one first.
+    """Judge a release by all rules of the policies, the configured one first; `policy/id` names a rule of the others.
 
     `warnings` are what the caller knows beside the facts, such as that no policy covers the service; they lead those
     that come up here. Raises whatever goes wrong: `undecided` makes of it the HOLD that it is.
     """
     case = Case(facts)
-    judged = [_finding(case, rule, rules.look(case, policy, rule)) for policy in policies for rule in policy.rules]
-    if judged and (found := rules.watched(case)) is not None:
-        judged.append(_watch(case, found))
+    judged = [finding for at, policy in enumerate(policies) for finding in _judged(case, policy, beside=at > 0)]
+    if not policies:
+        judged.append(unruled("no policy judges this release"))
+    if (found := rules.watched(case)) is not None:
+        judged.append(watch(case, found))
     findings = _with_then(tuple(finding for finding, _ in judged))
     decision = decide(findings)
     mode = _mode(facts, policies)
@@ -68,7 +70,7 @@ def judge(facts: Facts, policies: tuple[Policy, ...], warnings: tuple[str, ...] 
 def undecided(facts: Facts, policies: tuple[Policy, ...], reason: str, warnings: tuple[str, ...] = ()) -> Judgement:
     """Give the HOLD of a release that could not be judged, for the one caller that catches; `reason` is shown."""
     open_ = Finding(
-        "judging",
+        UNDECIDED,
         "This release can be judged",
         met=False,
         otherwise=Decision.HOLD,
@@ -94,9 +96,7 @@ def undecided(facts: Facts, policies: tuple[Policy, ...], reason: str, warnings:
 def decide(findings: Iterable[Finding]) -> Decision:
     """Take the strongest of the findings that speak against the release; without any finding at all: HOLD."""
     found = tuple(findings)
-    if not found:
-        return Decision.HOLD
-    return _strongest(one for one in found if not one.lifted)
+    return _strongest(one for one in found if not one.lifted) if found else Decision.HOLD
 
 
 def proceeds(decision: Decision, mode: Mode, *, canary: bool) -> bool:
@@ -109,10 +109,19 @@ def proceeds(decision: Decision, mode: Mode, *, canary: bool) -> bool:
 def smallest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Give the smallest set of findings that, once met, changes the decision: all that are as strong as it.
 
-    Empty where nothing speaks against the release, or where there are no rules.
+    Empty where nothing speaks against the release.
     """
     open_ = tuple(one for one in findings if not one.lifted)
     return tuple(one for one in open_ if one.otherwise is _strongest(open_))
+
+
+def _judged(case: Case, policy: Policy, *, beside: bool) -> Iterator[tuple[Finding, Found]]:
+    """Find what each rule of a policy finds; one that has none decides as well."""
+    named = policy.ids_beside() if beside else policy
+    for rule in named.rules:
+        yield finding(case, policy, rule, rules.look(case, policy, rule))
+    if not policy.rules:
+        yield unruled(f"the policy {policy.name} has no rules", of=f"{policy.name}/" if beside else "")
 
 
 def _strongest(findings: Iterable[Finding]) -> Decision:
@@ -126,82 +135,6 @@ def _with_then(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
         one if one.lifted else replace(one, then_decision=_strongest(other for other in open_ if other is not one))
         for one in findings
     )
-
-
-# --- one finding ---
-
-
-def _finding(case: Case, rule: Rule, found: Found) -> tuple[Finding, Found]:
-    made = Finding(
-        rule.id,
-        rule.title,
-        met=found.cause is None,
-        otherwise=rule.otherwise,
-        cause=found.cause,
-        reason=found.reason,
-        who="" if found.cause is None else found.who or rule.owner,
-        next_action=found.action,
-        considered=found.considered,
-        slots=found.slots,
-        brief=found.brief,
-    )
-    if found.cause is None:
-        return made, found
-    can_be_waived = rule.waivable and not isinstance(rule.test, Approvals | Collection)
-    return _lifted(case, made, rule, found, waivable=can_be_waived and found.cause is not Cause.CONTRADICTED)
-
-
-def _watch(case: Case, found: Found) -> tuple[Finding, Found]:
-    title = "The target stays healthy after the deployment"
-    made = Finding(
-        WATCH,
-        title,
-        met=False,
-        otherwise=Decision.ROLLBACK_RECOMMENDED,
-        cause=found.cause,
-        reason=found.reason,
-        next_action=found.action,
-        considered=found.considered,
-        brief=found.brief,
-    )
-    return _lifted(case, made, None, found, waivable=True)
-
-
-def _lifted(case: Case, open_: Finding, rule: Rule | None, found: Found, *, waivable: bool) -> tuple[Finding, Found]:
-    """Lift what people lifted: by a waiver, or by an approval where the rule asks for nothing more."""
-    facts = case.facts
-    asked: list[tuple[str, people.Votes]] = []
-    if waivable:
-        votes = people.waivers(facts, open_.rule, open_.otherwise)
-        open_ = replace(open_, waivers_needed=votes.needed)
-        asked.append(("waived", votes))
-    asks_people = rule is not None and isinstance(rule.test, Approvals)
-    if open_.otherwise is Decision.REQUIRE_APPROVAL and not asks_people and open_.cause is not Cause.CONTRADICTED:
-        asked.append(("approved", people.approvals(facts, open_.rule, 1, None)))
-    considered = open_.considered
-    for word, votes in asked:
-        considered += votes.considered
-        if votes.until is None:
-            continue
-        names = tuple(one.name for one in votes.voices)
-        reason = f"{word} by {listed(names)} until {clock(votes.until, facts.now)}: {open_.reason}"
-        lifted = replace(
-            open_,
-            cause=Cause.WAIVED,
-            reason=reason,
-            next_action="",
-            who="",
-            considered=considered,
-            waived_by=names,
-            waived_until=votes.until,
-            slots={},
-            brief=open_.brief if open_.cause is Cause.FAILED else "",
-        )
-        return lifted, replace(found, until=votes.until)
-    action = open_.next_action
-    if any(word == "approved" for word, _ in asked):
-        action = f"{action}; or {actions.approve((open_.rule,))}" if action else actions.approve((open_.rule,))
-    return replace(open_, considered=considered, next_action=action), found
 
 
 # --- the whole ---
@@ -221,24 +154,27 @@ def _warnings(facts: Facts, policies: Sequence[Policy], mode: Mode, findings: Se
         alike = listed([f"{one.service} in {one.environment}" for one in nearest(target, facts.known_targets)])
         spelt = f"; spelt alike: {alike}" if alike else ""
         found.append(f"no_policy: no policy covers {target.service} in {target.environment}{spelt}")
-    if not findings:
-        found.append("no_rules: no rule judges this release, so it is held; activate a policy that has rules")
+    bare = [policy.name for policy in policies if not policy.rules]
+    found += [f"no_rules: {name} has no rules, so it decides HOLD; activate a version that has some" for name in bare]
     if _MODES.index(asked) < _MODES.index(mode):
         found.append(f"weaker_mode: {asked.value} was asked for, {mode.value} is configured")
     decision = decide(findings)
     if mode is Mode.ADVISORY and decision is not Decision.ALLOW:
         found.append(f"advisory: the pipeline goes on; in enforce the answer would be {decision.value}")
-    lost = [one for one in streams.feeding(facts.streams, ()) if one.closed]
+    lost = [one for one in streams.feeding(facts.streams) if one.closed]
     found += [f"known_lost: {counted(one.closed, 'entry', 'entries')} of {one.name} will not come" for one in lost]
     return found + _skewed(facts, findings)
 
 
 def _skewed(facts: Facts, findings: Sequence[Finding]) -> list[str]:
     """Say whose clocks are ahead, of what helped; what they say about time counts as the time of receipt."""
+    early = [one for one in facts.evidence if one.observed_at > one.received_at and skew(one) >= _SKEW]
+    if not early:
+        return []
     helped = {one.id for finding in findings for one in finding.considered if one.refused is None}
     ahead: dict[str, timedelta] = {}
-    for piece in facts.evidence:
-        if piece.observed_at > piece.received_at and piece.id in helped and skew(piece) >= _SKEW:
+    for piece in early:
+        if piece.id in helped:
             who = piece.collector or piece.source or piece.name
             ahead[who] = max(skew(piece), ahead.get(who, _SKEW))
     return [f"skew: the clock of {who} is {span(by)} ahead of ours" for who, by in sorted(ahead.items())]

@@ -1,40 +1,50 @@
 """One group: all evidence of one type and name for one subject, judged together and never file by file.
 
-Source: policy.md section 1, "Groups". Invariants: only what helps can make a group pass; what does not help can make
-it fail; a group of which more is known to come is not whole.
+Source: policy.md section 1, "Groups" and "Monotone", and section 2: first select, then test. Of each report its newest
+state is selected, and is never replaced by something older because it fails a test. Invariants: only what counts can
+make a group pass; what does not count can make it fail, as long as nothing that counts has surely taken its place; so
+what is held is asked all that it would be asked if it counted. A group of which more is known to come is not whole.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
 
-from shared.encoding import JsonObject
-from shared.judging.ageing import Asked, age, could_help, refusal
-from shared.judging.binding import Linked, Tie
+from shared.judging.ageing import Asked, Why, held, is_foreign, oldest, refusal, stale, unfit
+from shared.judging.alone import Alone, alone
+from shared.judging.binding import Tie
 from shared.judging.counting import together
-from shared.judging.ordering import Entry, may_replace
-from shared.judging.replacing import Same, Standing, lacking, left, once
-from shared.judging.values import Basis, Cause, Considered, Group, Piece, StreamFact
+from shared.judging.ordering import Entry, Slot, place
+from shared.judging.plain import lacking
+from shared.judging.reading import Pick, readings
+from shared.judging.replacing import Left, left, once
+from shared.judging.values import Basis, Cause, Considered, Group, Piece, Reading, StreamFact
 from shared.judging.words import counted
 
 _BASES = tuple(Basis)
+_MEASURED, _POSTED = _BASES.index(Basis.MEASURED), _BASES.index(Basis.POSTED)
+_BY_ID = attrgetter("id")
 
 
-Against = Callable[[Piece], str]
-"""Says what speaks against a piece by itself; empty where nothing does."""
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How the pieces of a kind of evidence are judged.
 
+    `slot` tells what a piece is a state of. What is `fleeting` tells how something stands right now: of it, what is too
+    old says nothing more but a no, and what is fresh beside it counts. Of a report, one that is too old must be made
+    again.
+    """
 
-class _Why(NamedTuple):
-    cause: Cause
-    detail: str
+    slot: Callable[[Alone], Slot]
+    fleeting: bool = False
 
 
 def judged(
     entries: Sequence[Entry],
     asked: Asked,
-    same: Same,
-    against: Against,
+    way: Way,
     *,
     whole: Sequence[str] = (),
     streams: Sequence[StreamFact] = (),
@@ -43,120 +53,177 @@ def judged(
 
     `whole` is what speaks against all that is bound to the digest; `streams` are those that may bring more.
     """
-    return _Judging(entries, asked, same, against).group(whole, streams)
+    return _Judging(entries, asked, way).group(whole, streams)
 
 
 class _Judging:
-    def __init__(self, entries: Sequence[Entry], asked: Asked, same: Same, against: Against) -> None:
+    def __init__(self, entries: Sequence[Entry], asked: Asked, way: Way) -> None:
         self._entries = entries
         self._asked = asked
-        self._same = same
-        self._refused = {at: _Why(*why) for at, one in enumerate(entries) if (why := refusal(one, asked)) is not None}
-        self._helps = [at for at in range(len(entries)) if at not in self._refused]
-        self._standing: Standing = left(entries, self._helps, same)
-        self._against = {one.piece.id: against(one.piece) for one in self._speaking}
+        self._way = way
+        self._each = [alone(entry.piece) for entry in entries]
+        self._held: dict[int, Why] = {}
+        self._foreign: frozenset[int] = frozenset()
+        self._doubted: Sequence[int] = ()
+        self._unfit: dict[int, Why] = {}
+        lacks = lacking(entries, self._each, asked)
+        if lacks is None or (len(entries) > 1 and len(set(map(way.slot, self._each))) < len(entries)):
+            self._sort_all_out()
+        else:
+            self._left = Left(tuple(range(len(entries))), frozenset(), lacks)
+            self._members: Sequence[int] = self._left.stands
+        self._bad = [at for at in self._left.stands if not self._each[at].is_good]
 
-    @property
-    def _speaking(self) -> tuple[Entry, ...]:
-        return (*self._standing.members, *self._standing.doubted)
+    def _sort_all_out(self) -> None:
+        entries, asked = self._entries, self._asked
+        self._held = {at: why for at, one in enumerate(entries) if (why := held(one, asked)) is not None}
+        self._foreign = frozenset(at for at, one in enumerate(entries) if is_foreign(one, asked))
+        self._left = self._sort_out(frozenset())
+        self._members = self._select(self._left, frozenset())
+        counts = set(self._members)
+        self._doubted = [at for at in self._left.stands if at not in counts]
+        self._unfit = self._tested()
 
     def group(self, whole: Sequence[str], streams: Sequence[StreamFact]) -> Group:
-        helped = bool(self._standing.members)
-        members = once(self._standing.members or self._standing.doubted)
-        pieces = tuple(entry.piece for entry in members)
-        counts = together(pieces[0].type, pieces)
+        stands = self._left.stands
         why = self._why(whole, streams)
+        counts = self._members or stands or range(len(self._entries))
+        open_ = self._members and (self._held or self._doubted)
+        others = readings(self._ways_to_read(), tuple(self._members)) if open_ else ()
         return Group(
-            type=pieces[0].type,
-            name=pieces[0].name,
+            type=self._entries[0].piece.type,
+            name=self._entries[0].piece.name,
+            reading=self._reading(counts),
+            passed=bool(stands) and not self._bad,
+            considered=self._considered(),
+            cause=why[0] if why else None,
+            detail=why[1] if why else "",
+            cut=self._cut(),
+            doubted=tuple(self._entries[at].piece for at in self._doubted) if self._members else (),
+            others=tuple(self._reading(one) for one in others),
+        )
+
+    # --- what counts ---
+
+    def _sort_out(self, lifted: frozenset[int]) -> Left:
+        free = [at for at in range(len(self._entries)) if at not in self._held or at in lifted]
+        here = [at for at in free if at not in self._foreign]
+        trusted = [at for at in here if self._entries[at].piece.signed] if self._asked.signed else here
+        return left(self._entries, trusted, here, self._slot_of)
+
+    def _slot_of(self, piece: Piece) -> Slot:
+        return self._way.slot(alone(piece))
+
+    def _select(self, sorted_out: Left, lifted: frozenset[int]) -> list[int]:
+        """Pick the newest state of each report that counts."""
+        newest: dict[object, int] = {}
+        for at in sorted_out.stands:
+            if (at in self._held and at not in lifted) or at in self._foreign or at in sorted_out.behind:
+                continue
+            slot = self._way.slot(self._each[at])
+            if slot not in newest or place(self._entries[newest[slot]]) < place(self._entries[at]):
+                newest[slot] = at
+        picked = sorted(newest.values())
+        if self._way.fleeting:
+            fresh = [at for at in picked if stale(self._entries[at], self._asked) is None]
+            picked = fresh or picked
+        signed = [at for at in picked if self._entries[at].piece.by_collector]
+        # What tokens brought stands beside what collectors signed, and lends it no weight.
+        return signed or picked
+
+    def _ways_to_read(self) -> Pick:
+        """Tell how to read the group if some of what is held counted: what counts then, and what stands beside it."""
+
+        def pick(lifted: frozenset[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+            sorted_out = self._sort_out(lifted) if lifted else self._left
+            members = tuple(self._select(sorted_out, lifted))
+            beside = [at for at in sorted_out.stands if at not in members and (at not in self._held or at in lifted)]
+            return members, tuple(at for at in beside if self._has_a_say(at))
+
+        liftable = sorted(
+            (at for at in self._held if self._has_a_say(at)), key=lambda at: place(self._entries[at]), reverse=True
+        )
+        return Pick(pick, tuple(liftable), lambda at: self._way.slot(self._each[at]), self._is_newer)
+
+    def _is_newer(self, one: int, other: int) -> bool:
+        return place(self._entries[one]) > place(self._entries[other])
+
+    def _has_a_say(self, at: int) -> bool:
+        """Whether a piece could change how a group reads: of what is of no use to the rule, what failed."""
+        return at not in self._foreign or not self._each[at].is_good
+
+    def _reading(self, counts: Sequence[int]) -> Reading:
+        found = [self._entries[at] for at in counts]
+        entries = once(found) if len(found) > 1 else found
+        pieces = tuple([entry.piece for entry in entries])
+        rank = max([alone(piece).rank for piece in pieces])
+        if min([entry.linked.tie for entry in entries]) < Tie.SIGNED:
+            # What binds it came with a token.
+            rank = max(rank, _POSTED)
+        return Reading(
             members=pieces,
-            counts=counts,
-            passed=all(self._passes(entry.piece) for entry in self._speaking),
-            signed=all(entry.piece.signed and entry.linked.tie >= Tie.SIGNED for entry in members),
-            weakest=max((_basis(entry) for entry in members), key=_BASES.index),
-            age=max(age(entry, self._asked.now) for entry in members),
-            considered=tuple(self._considered()),
-            cause=why.cause if why else None,
-            detail=why.detail if why else "",
-            cut=tuple(sorted({field for piece in pieces for field in piece.cut})),
-            doubted=tuple(entry.piece for entry in self._standing.doubted) if helped else (),
-            readings=self._readings((counts, len(pieces))) if helped else (),
+            counts=together(pieces[0].type, pieces),
+            signed=rank == _MEASURED,
+            weakest=_BASES[rank],
+            age=oldest(entries, self._asked.now),
         )
 
-    def _passes(self, piece: Piece) -> bool:
-        return piece.passed and not self._against[piece.id]
+    def _cut(self) -> tuple[str, ...]:
+        found = [cut for at in self._left.stands if (cut := self._entries[at].piece.cut)]
+        return tuple(sorted(set().union(*found))) if found else ()
 
-    def _why(self, whole: Sequence[str], streams: Sequence[StreamFact]) -> _Why | None:
-        for detail in (*whole, *self._against.values()):
+    # --- what speaks against it ---
+
+    def _why(self, whole: Sequence[str], streams: Sequence[StreamFact]) -> Why | None:
+        for detail in (*whole, *[self._each[at].against for at in self._bad]):
             if detail:
-                return _Why(Cause.CONTRADICTED, detail)
-        if not self._standing.members:
-            newest = max(self._refused, key=lambda at: _stored(self._entries[at]))
-            return self._refused[newest]
-        return self._on_its_way(streams)
+                return Cause.CONTRADICTED, detail
+        if not self._members:
+            return self._why_nothing_counts()
+        return next(iter(self._unfit.values()), None) or self._on_its_way(streams)
 
-    def _on_its_way(self, streams: Sequence[StreamFact]) -> _Why | None:
+    def _why_nothing_counts(self) -> Why:
+        refused = [(place(entry), why) for entry in self._entries if (why := refusal(entry, self._asked)) is not None]
+        if not refused:
+            return Cause.CONTRADICTED, "which of its reports is the newest cannot be told"
+        return max(refused, key=lambda one: one[0])[1]
+
+    def _tested(self) -> dict[int, Why]:
+        """Say what fails a test of the rule, of all that is asked: what counts, and what would if nothing were held."""
+        asked = self._members
+        if not self._way.fleeting:
+            asked = [at for at in self._left.stands if at not in self._left.behind and at not in self._foreign]
+        return {at: why for at in asked if (why := unfit(self._entries[at], self._asked)) is not None}
+
+    def _on_its_way(self, streams: Sequence[StreamFact]) -> Why | None:
         """Say what is still to come: of the collectors that bring this, and by what the runs themselves say."""
-        piece = self._entries[0].piece
-        collectors = {entry.piece.collector for entry in self._speaking}
-        waiting = sorted(
-            (stream.name, stream.waiting)
-            for stream in streams
-            if stream.waiting > 0
-            and (stream.collector in collectors or (stream.delivered and (piece.type, piece.name) in stream.brings))
-        )
+        waiting = self._waiting([stream for stream in streams if stream.waiting > 0])
         if waiting:
             name, number = waiting[0]
-            return _Why(Cause.ON_ITS_WAY, f"{name} has {counted(number, 'report')} waiting")
-        lacks = lacking(self._entries, self._helps)
-        fewest = min(lacks.values(), default=0)
-        return _Why(Cause.ON_ITS_WAY, f"not here yet: {counted(fewest, 'report')}") if fewest else None
+            return Cause.ON_ITS_WAY, f"{name} has {counted(number, 'report')} waiting"
+        if not self._left.lacks:
+            return None
+        return Cause.ON_ITS_WAY, f"not here yet: {counted(sum(self._left.lacks.values()), 'report')}"
 
-    def _considered(self) -> list[Considered]:
+    def _waiting(self, streams: Sequence[StreamFact]) -> list[tuple[str, int]]:
+        """Give the streams with something waiting that bring this, with how much."""
+        if not streams:
+            return []
+        piece = self._entries[0].piece
+        collectors = {self._entries[at].piece.collector for at in self._left.stands}
+        return sorted(
+            (stream.name, stream.waiting)
+            for stream in streams
+            if stream.collector in collectors or (stream.delivered and (piece.type, piece.name) in stream.brings)
+        )
+
+    def _considered(self) -> tuple[Considered, ...]:
         """List what was looked at; what something newer took the place of is left out."""
-        places = {entry.piece.id: at for at, entry in enumerate(self._entries)}
-        found = []
-        for entry in self._speaking:
-            why = self._refused.get(places[entry.piece.id])
-            if why is None and (detail := self._against[entry.piece.id]):
-                why = _Why(Cause.CONTRADICTED, detail)
-            elif why is None and not entry.piece.passed:
-                why = _Why(Cause.FAILED, "it did not pass")
-            found.append(Considered(entry.piece.id, why.cause, why.detail) if why else Considered(entry.piece.id))
-        return sorted(found, key=lambda one: one.id)
-
-    def _readings(self, base: tuple[JsonObject, int]) -> tuple[tuple[JsonObject, int], ...]:
-        """Give the counts as they would be if what is in doubt counted: all of it, and each that would replace.
-
-        What could never help this rule, and passed, is no part of that: it is neither for it nor against.
-        """
-        doubted = [one for one in self._standing.doubted if could_help(one, self._asked) or not self._passes(one.piece)]
-        if not doubted:
-            return ()
-        sets = [(*self._standing.members, *doubted), *self._one_at_a_time(doubted)]
-        found = [base]
-        for members in map(once, sets):
-            pieces = [entry.piece for entry in members]
-            reading = (together(pieces[0].type, pieces), len(pieces))
-            if reading not in found:
-                found.append(reading)
-        return tuple(found[1:])
-
-    def _one_at_a_time(self, doubted: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
-        places = {entry.piece.id: at for at, entry in enumerate(self._entries)}
-        for entry in doubted:
-            lifted = entry._replace(linked=Linked(entry.linked.claimed, entry.linked.claimed))
-            if any(self._same(lifted, one) and may_replace(lifted, one) for one in self._standing.members):
-                at = places[entry.piece.id]
-                entries = [*self._entries[:at], lifted, *self._entries[at + 1 :]]
-                yield left(entries, [*self._helps, at], self._same).members
-
-
-def _basis(entry: Entry) -> Basis:
-    """Say on what an entry rests: the weaker of what it says itself and of what binds it."""
-    link = Basis.MEASURED if entry.linked.tie >= Tie.SIGNED else Basis.POSTED
-    return max(entry.piece.basis, link, key=_BASES.index)
-
-
-def _stored(entry: Entry) -> tuple[float, int, str]:
-    return entry.piece.received_at.timestamp(), entry.piece.arrival, entry.piece.id
+        found = {at: self._each[at].judged for at in self._left.stands}
+        if not (self._doubted or self._unfit or self._held):
+            return tuple(sorted(found.values(), key=_BY_ID))
+        doubted = {at: why for at in self._doubted if (why := unfit(self._entries[at], self._asked)) is not None}
+        for at, why in (doubted | self._unfit | self._held).items():
+            if at in found:
+                found[at] = Considered(found[at].id, *why)
+        return tuple(sorted(found.values(), key=_BY_ID))

@@ -1,8 +1,9 @@
 """Whose yes counts: approvals and waivers for a release, by how many people, and until when.
 
-Source: policy.md section 5. Invariants: nobody approves or waives their own release, under whatever account of theirs;
-two accounts that share a verified identity are one person; an act that has ended, was given for something else, or by
-somebody who may not, never helps, and the reason why is kept.
+Source: policy.md section 5. Invariants: nobody approves or waives their own release, under whatever account of theirs
+and however that is written; two accounts that share a verified identity are one person; an approval lifts nothing but
+the very findings that it was given on; an act that has ended, was given for something else, or by somebody who may not,
+never helps, and the reason why is kept.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from shared.judging.identities import identities_of
 from shared.judging.policy import APPROVAL_AGE
 from shared.judging.values import Actor, Approval, Cause, Considered, Decision, Facts, Waiver
 
@@ -53,10 +55,16 @@ class _Act:
     cause: Cause = Cause.NEAR_MISS
 
 
-def approvals(facts: Facts, rule: str, count: int, max_age: timedelta | None) -> Votes:
-    """Count the people who approved findings of which `rule` was one; `count` is without an unknown author."""
-    age = APPROVAL_AGE if max_age is None else max_age
-    return _count(facts, [_approval(facts, one, rule, age) for one in facts.approvals], count)
+def approvals(facts: Facts, rule: str, count: int, max_age: timedelta) -> Votes:
+    """Count the people who approved a release by a rule that asks for people; `count` is without an unknown author."""
+    acts = [_approval(facts, one, max_age, on_it=rule in one.rules) for one in facts.approvals]
+    return _count(facts, acts, count)
+
+
+def approvals_of(facts: Facts, fingerprint: str) -> Votes:
+    """Count the people who approved this very finding; another finding of the same rule is none of what they saw."""
+    acts = [_approval(facts, one, APPROVAL_AGE, on_it=fingerprint in one.findings) for one in facts.approvals]
+    return _count(facts, acts, 1)
 
 
 def waivers(facts: Facts, rule: str, otherwise: Decision) -> Votes:
@@ -75,12 +83,12 @@ def shown(actor: Actor) -> str:
     return min((one for one in actor.identities if "@" in one), default=actor.subject)
 
 
-def _approval(facts: Facts, one: Approval, rule: str, max_age: timedelta) -> _Act:
+def _approval(facts: Facts, one: Approval, max_age: timedelta, *, on_it: bool) -> _Act:
     until = min(one.expires_at, one.at + max_age)
     refused = ""
     if one.target != facts.request.target or one.digest != facts.request.digest:
         refused = "given for another target or digest"
-    elif rule not in one.rules:
+    elif not on_it:
         refused = "given on a passport without this finding"
     return _Act(one.id, one.by, one.at, until, refused)
 
@@ -99,11 +107,11 @@ def _waiver(facts: Facts, one: Waiver) -> list[_Act]:
 def _count(facts: Facts, acts: list[_Act], count: int) -> Votes:
     needed = count + author_unknown(facts)
     persons = _persons([act.by for act in acts])
-    own = frozenset(one.casefold() for one in facts.authors)
+    own = identities_of(*facts.authors)
     best: dict[frozenset[str], Voice] = {}
     considered = []
     for act in sorted(acts, key=lambda one: (one.at, one.id, one.by.subject)):
-        person = next(one for one in persons if act.by.subject.casefold() in one)
+        person = next(one for one in persons if one & _names(act.by))
         judged = _judged(act, facts.now, own=bool(person & own))
         considered.append(judged)
         if judged.refused is None and (person not in best or best[person].until < act.until):
@@ -132,8 +140,13 @@ def _persons(actors: Iterable[Actor]) -> list[frozenset[str]]:
     """Put accounts that share an identity together; each person is the set of all their names."""
     found: list[frozenset[str]] = []
     for actor in actors:
-        names = frozenset(one.casefold() for one in (actor.subject, *actor.identities))
+        names = _names(actor)
         same = [one for one in found if one & names]
         found = [one for one in found if not one & names]
         found.append(names.union(*same))
     return found
+
+
+def _names(actor: Actor) -> frozenset[str]:
+    """Give all names of an account; one whose address names nobody is still somebody of their own."""
+    return identities_of(actor.subject, *actor.identities) or frozenset({actor.subject})

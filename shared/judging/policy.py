@@ -6,7 +6,7 @@ digest of that text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -23,6 +23,12 @@ RUNTIME_AGE = timedelta(minutes=15)
 APPROVAL_AGE = timedelta(hours=72)
 HEARTBEAT_AGE = timedelta(minutes=15)
 VALIDITY = timedelta(hours=24)
+WATCH = "healthy-after-deployment"
+"""The finding that no policy has to ask for: a deployment that is watched stays healthy."""
+UNDECIDED = "judging"
+"""The finding of a release that could not be judged."""
+RESERVED = frozenset({WATCH, UNDECIDED})
+"""No rule of a policy has one of these ids, so that no exception to it is one to these."""
 MAX_VALIDITY = timedelta(days=7)
 
 
@@ -101,6 +107,13 @@ class Policy:
     mode: Mode
     validity: timedelta
     rules: tuple[Rule, ...]
+
+    def ids_beside(self) -> Policy:
+        """Give this policy as one that is judged besides the configured one: its rules are named `policy/id`.
+
+        So an exception to a rule of the one policy never is one to a rule of the other that has the same id.
+        """
+        return replace(self, rules=tuple(replace(one, id=f"{self.name}/{one.id}") for one in self.rules))
 
     @property
     def ref(self) -> PolicyRef:

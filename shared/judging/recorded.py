@@ -58,4 +58,5 @@ def _found(finding: Finding, most: int) -> Found:
         considered_omitted=len(finding.considered) - len(looked),
         waived_by=finding.waived_by,
         waived_until=finding.waived_until,
+        fingerprint=finding.fingerprint or None,
     )

@@ -1,118 +1,172 @@
-"""What of a group counts: which pieces others took the place of, and which are in doubt and speak nevertheless.
+"""What is left of a group's pieces: which ones others have taken the place of, and which reports a run still lacks.
 
-Source: policy.md section 1, "Groups", "Order" and "Monotone". A piece is out as soon as one that helps took its place;
-that is asked of two pieces at a time, so no third one that passed can bring a failure to light by going away, or hide
-it by coming. What does not help takes nobody's place. It stays beside the members, in doubt, until one takes its own.
+Source: policy.md section 1, "Groups", "Order" and "Monotone". A piece is out as soon as a trusted one has surely taken
+its place; that is asked of two pieces at a time, so no third one that passed can bring a failure to light by going
+away, or hide it by coming. What is not trusted takes nobody's place.
 
-A later run as a whole takes the place of an earlier one only if it is known to be whole (`context.reports`): until then
-its files take the places of their own predecessors alone, and no green one hides the red one of another.
+A later run of a job takes the place of an earlier one as a whole only if it is known to be whole (`context.reports`):
+until then its files take the places of their own predecessors alone, and no green one hides the red one of another.
+What a later run leaves behind so is *behind*: it still counts against where it failed, and is asked nothing else. One
+job never takes the place of another, nor what was posted that of a collector's.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from operator import attrgetter
 
-from shared.judging.ordering import Entry, may_replace, moment, same_report
+from shared.judging.ordering import Entry, Slot, Work, has_replaced, is_another_run, place, work
+from shared.judging.values import Piece
 
-Same = Callable[[Entry, Entry], bool]
-"""Whether the first is a later state of what the second is of, if it is newer."""
+_BY_KEY = attrgetter("piece.source_key", "piece.id")
+SlotOf = Callable[[Piece], Slot]
+"""Names what a piece is a state of."""
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """What is left of a group's pieces: those that count, and those in doubt."""
+class Left:
+    """What is left, as places in the entries: all that stands, what of it a later run left behind, what runs lack.
 
-    members: tuple[Entry, ...]
-    doubted: tuple[Entry, ...]
+    `lacks` says how many reports are missing of each run that is not whole, and stands.
+    """
 
-
-def left(entries: Sequence[Entry], helps: Collection[int], same: Same = same_report) -> Standing:
-    """Sort out what counts; `helps` are the places in `entries` of those that help."""
-    helpful = frozenset(helps)
-    out = _settled(_replaced(entries, helpful, same), len(entries))
-    stay = [index for index in range(len(entries)) if index not in out]
-    members = tuple(entries[index] for index in stay if index in helpful)
-    return Standing(members, tuple(entries[index] for index in stay if index not in helpful))
+    stands: tuple[int, ...]
+    behind: frozenset[int]
+    lacks: Mapping[Work, int]
 
 
-def once(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+def left(entries: Sequence[Entry], trusted: Collection[int], here: Collection[int], slot_of: SlotOf) -> Left:
+    """Sort out what stands; `trusted` are those that may take a place, `here` those that count as arrived."""
+    newest_first = sorted(trusted, key=lambda index: place(entries[index]), reverse=True)
+    out = _by_slots(entries, newest_first, slot_of)
+    works = {index: made for index, entry in enumerate(entries) if (made := work(entry.piece)) is not None}
+    posted = [index for index, entry in enumerate(entries) if not entry.piece.by_collector]
+    out |= _by_runs_of_posts(entries, newest_first, posted)
+    declared = _declared(entries, works)
+    if len(set(works.values())) <= 1 and not declared:
+        return Left(tuple(index for index in range(len(entries)) if index not in out), frozenset(), {})
+    tasks = _Tasks(entries, works, newest_first)
+    whole = tasks.replaced_by_whole_runs(declared)
+    behind = tasks.left_behind() - out - whole
+    lacks = {}
+    for made, number in declared.items():
+        of_it = [index for index, other in works.items() if other == made]
+        found = size([entries[index] for index in of_it if index in here])
+        if found < number and not whole.issuperset(of_it):
+            lacks[made] = number - found
+    return Left(tuple(index for index in range(len(entries)) if index not in out | whole), frozenset(behind), lacks)
+
+
+def once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Keep each content once: the strongest of its pieces, else the oldest."""
     kept: dict[str, Entry] = {}
-    for entry in sorted(entries, key=_preferred):
-        kept.setdefault(entry.piece.content, entry)
-    return tuple(sorted(kept.values(), key=lambda entry: (entry.piece.source_key, entry.piece.id)))
+    found = tuple(entries)
+    if len({entry.piece.content for entry in found}) == len(found):
+        return tuple(sorted(found, key=_BY_KEY))
+    for entry in found:
+        before = kept.get(entry.piece.content)
+        if before is None or _preferred(entry) < _preferred(before):
+            kept[entry.piece.content] = entry
+    return tuple(sorted(kept.values(), key=_BY_KEY))
 
 
-def lacking(entries: Sequence[Entry], helps: Collection[int]) -> Mapping[str | None, int]:
-    """Say how many reports each run still lacks by its own count: 0 for one that is whole, or that does not count.
-
-    Counts what helps, each report and each content once; where no run is known all is one.
-    """
-    declared: dict[str | None, int] = {}
-    for entry in entries:
-        run = entry.piece.run
-        declared[run] = max(declared.get(run, 0), entry.piece.reports or 0)
-    found = {run: _size([entries[index] for index in helps if entries[index].piece.run == run]) for run in declared}
-    return {run: max(0, number - found[run]) for run, number in declared.items() if found[run]}
+def size(entries: Sequence[Entry]) -> int:
+    """Count reports: each one, and each content, once."""
+    return min(len({entry.piece.source_key for entry in entries}), len({entry.piece.content for entry in entries}))
 
 
-def _size(entries: Sequence[Entry]) -> int:
-    keys = {entry.piece.source_key for entry in entries}
-    return min(len(keys), len({entry.piece.content for entry in entries}))
+def _preferred(entry: Entry) -> tuple[bool, int, tuple[object, ...]]:
+    return not entry.piece.signed, -entry.linked.tie, place(entry)
 
 
-def _preferred(entry: Entry) -> tuple[bool, int, datetime, str]:
-    piece = entry.piece
-    return not piece.signed, -entry.linked.tie, moment(piece), piece.id
-
-
-def _replaced(entries: Sequence[Entry], helps: Collection[int], same: Same) -> Mapping[int, set[int]]:
-    """Say for each piece which ones took its place."""
-    by: dict[int, set[int]] = defaultdict(set)
-    keys: dict[str, list[int]] = defaultdict(list)
-    for index in helps:
-        keys[entries[index].piece.source_key].append(index)
+def _by_slots(entries: Sequence[Entry], newest_first: Sequence[int], slot_of: SlotOf) -> set[int]:
+    """Find those whose own report has a newer state."""
+    slots: dict[Slot, list[int]] = defaultdict(list)
     for index, entry in enumerate(entries):
-        others = keys.get(entry.piece.source_key, ()) if same is same_report and entry.piece.by_collector else helps
-        for other in others:
-            if other != index and same(entries[other], entry) and may_replace(entries[other], entry):
-                by[index].add(other)
-    if same is same_report:
-        _by_whole_runs(entries, helps, by)
-    return by
-
-
-def _by_whole_runs(entries: Sequence[Entry], helps: Collection[int], by: dict[int, set[int]]) -> None:
-    runs: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for index in helps:
-        piece = entries[index].piece
-        if piece.run is not None and piece.reports:
-            runs[piece.run, piece.reports].append(index)
-    for (run, reports), pieces in runs.items():
-        if len(pieces) < reports:
-            continue
-        for index, entry in enumerate(entries):
-            if entry.piece.run == run:
-                continue
-            newer = [other for other in pieces if may_replace(entries[other], entry)]
-            if _size([entries[other] for other in newer]) >= reports:
-                by[index].update(newer)
-
-
-def _settled(by: Mapping[int, set[int]], size: int) -> set[int]:
-    """Give those that are out: replaced by what stays, or by what is out itself.
-
-    Streams whose clocks went back can make a ring in which each is newer than the next: all of it stays.
-    """
-    if not by:
+        slots[slot_of(entry.piece)].append(index)
+    if len(slots) == len(entries):
         return set()
-    stays = {index for index in range(size) if not by.get(index)}
-    out: set[int] = set()
-    waiting = {index for index in range(size) if index not in stays}
-    while found := {index for index in waiting if by[index] & (stays | out)}:
-        out |= found
-        waiting -= found
-    return out
+    trusted: dict[Slot, list[int]] = defaultdict(list)
+    for index in newest_first:
+        trusted[slot_of(entries[index].piece)].append(index)
+    return {
+        index
+        for slot, indexes in slots.items()
+        if len(indexes) > 1
+        for index in indexes
+        if any(other != index and has_replaced(entries[other], entries[index]) for other in trusted.get(slot, ()))
+    }
+
+
+def _by_runs_of_posts(entries: Sequence[Entry], newest_first: Sequence[int], posted: Sequence[int]) -> set[int]:
+    """Find posts of a run after which the same source posted another, or a collector brought one."""
+    found = set()
+    for index in posted:
+        entry = entries[index]
+        for other in newest_first:
+            if _is_a_later_run(entries[other], entry):
+                found.add(index)
+                break
+    return found
+
+
+def _is_a_later_run(one: Entry, post: Entry) -> bool:
+    mine, its = one.piece, post.piece
+    if not is_another_run(mine, its) or (mine.namespace != its.namespace and not mine.by_collector):
+        return False
+    return (mine.by_collector or (mine.voice, mine.source) == (its.voice, its.source)) and has_replaced(one, post)
+
+
+def _declared(entries: Sequence[Entry], works: Mapping[int, Work]) -> Mapping[Work, int]:
+    """Say how many reports each run of a job has by its own word: the most that any of them says."""
+    found: dict[Work, int] = {}
+    for index, made in works.items():
+        if reports := entries[index].piece.reports:
+            found[made] = max(reports, found.get(made, 0))
+    return found
+
+
+class _Tasks:
+    """The runs of each job, and what later ones mean for what earlier ones brought."""
+
+    def __init__(self, entries: Sequence[Entry], works: Mapping[int, Work], trusted: Sequence[int]) -> None:
+        self._entries = entries
+        self._works = works
+        self._by_work: dict[Work, list[int]] = defaultdict(list)
+        for index in trusted:
+            if index in works:
+                self._by_work[works[index]].append(index)
+
+    def replaced_by_whole_runs(self, declared: Mapping[Work, int]) -> set[int]:
+        """Find what a later run that is whole took the place of."""
+        found = set()
+        for made, number in declared.items():
+            pieces = self._by_work.get(made, ())
+            if len(pieces) < number:
+                continue
+            for index in self._of_other_runs(made):
+                newer = [other for other in pieces if has_replaced(self._entries[other], self._entries[index])]
+                if size([self._entries[other] for other in newer]) >= number:
+                    found.add(index)
+        return found
+
+    def left_behind(self) -> set[int]:
+        """Find what a later run of its job has not brought again, though it brought something."""
+        found = set()
+        for made, pieces in self._by_work.items():
+            for index in self._of_other_runs(made):
+                entry = self._entries[index]
+                if index not in found and any(has_replaced(self._entries[other], entry) for other in pieces):
+                    found.add(index)
+        return found
+
+    def _of_other_runs(self, made: Work) -> list[int]:
+        return [
+            index
+            for index, entry in enumerate(self._entries)
+            if entry.piece.by_collector
+            and (entry.piece.repository, entry.piece.job) == made.task
+            and self._works.get(index) != made
+        ]

@@ -1,6 +1,7 @@
 """Judge once more what a passport judged, from a verified bundle alone, and say in what the answers differ.
 
-Pure. Invariant: evidence is what its verified envelope says; nothing is judged whose bundle was not authentic.
+Pure. Invariants: evidence, links, approvals and waivers are what their verified envelopes say; all evidence that the
+passport names is judged; nothing is judged whose bundle was not authentic.
 """
 
 from __future__ import annotations
@@ -8,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from shared.bundle import Bundle
-from shared.encoding import JsonValue, digest_text, sha256
+from shared.encoding import digest_text, sha256
 from shared.errors import Code, MalformedError, TryLaterError
 from shared.judging import baseline
-from shared.judging.docket import Docket, Said, read_docket
+from shared.judging.docket import Docket, Stated, read_docket
 from shared.judging.judge import judge
 from shared.judging.policy import Policy
 from shared.judging.policyfile import read_policy
 from shared.judging.recorded import ENGINE, verdict_of
 from shared.judging.values import Request
 from shared.passports import Input, Place, PolicyUse, ReleaseAsked, Verdict
-from shared.predicates import Claimed, Collected
 from shared.statement import Statement
 from shared.verify import Authentic
 
@@ -30,7 +30,7 @@ def replay(bundle: Bundle, authentic: Authentic) -> Verdict:
     """Judge again, and give what judging says now.
 
     Raises `TryLaterError` where another engine judged, or inputs were left out; `MalformedError` where facts or
-    policies are none.
+    policies are none, or are such that nothing can be decided by them.
     """
     passport = authentic.passport
     if passport.engine != ENGINE:
@@ -39,11 +39,16 @@ def replay(bundle: Bundle, authentic: Authentic) -> Verdict:
         raise _cannot(f"the passport names {passport.inputs_omitted} of its inputs by number alone", "ask the receiver")
     if any(one.rule == UNDECIDED for one in passport.findings):
         raise _cannot("an error kept the receiver from judging", "there is nothing to compare with")
-    docket = read_docket(bundle.facts, _said(passport.inputs, authentic.inputs))
-    if asked_of(docket.facts.request) != (passport.target, passport.artifact, passport.release):
-        raise MalformedError(Code.INVALID_FIELD, "its facts are about another request than the passport", None)
+    docket = read_docket(bundle.facts, _stated(passport.inputs, authentic.inputs))
     policies = tuple(_policy(text, use, docket) for text, use in zip(bundle.policies, passport.policies, strict=True))
-    return verdict_of(judge(docket.facts, policies, docket.warnings))
+    try:
+        if asked_of(docket.facts.request) != (passport.target, passport.artifact, passport.release):
+            raise MalformedError(Code.INVALID_FIELD, "its facts are about another request than the passport", None)
+        return verdict_of(judge(docket.facts, policies, docket.warnings))
+    except (ArithmeticError, TypeError, ValueError) as error:
+        # Then the engine that the passport names did not decide by these either.
+        detail = f"nothing can be decided by its facts: {type(error).__name__}"
+        raise MalformedError(Code.INVALID_FIELD, detail, "tell the workspace's owner") from error
 
 
 def differences(recorded: Verdict, replayed: Verdict) -> tuple[str, ...]:
@@ -67,16 +72,10 @@ def asked_of(request: Request) -> tuple[Place, str, ReleaseAsked]:
     )
 
 
-def _said(inputs: Iterable[Input], statements: Iterable[Statement]) -> dict[str, Said]:
-    said: dict[str, Said] = {}
-    for entry, read in zip(inputs, statements, strict=True):
-        content = read.predicate
-        if not isinstance(content, Collected | Claimed):
-            continue
-        fields: dict[str, JsonValue] = dict(entry.to_wire())
-        claim = content.claim.to_wire() | {"evidence": dict(content.claim.evidence)}
-        said[entry.id] = {"received_at": fields.get("receivedAt"), "held": entry.held, **claim}
-    return said
+def _stated(inputs: Iterable[Input], statements: Iterable[Statement]) -> dict[str, Stated]:
+    return {
+        entry.id: Stated(read, entry.received_at, entry.held) for entry, read in zip(inputs, statements, strict=True)
+    }
 
 
 def _policy(text: str, use: PolicyUse, docket: Docket) -> Policy:

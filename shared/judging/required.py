@@ -1,19 +1,23 @@
 """The rule `require`: first the groups are selected, then each must hold; nothing older stands in for what does not.
 
-Source: policy.md section 2. Invariant: what speaks against a group is told before what is only lacking in it.
+Source: policy.md section 2. Invariants: what speaks against a group is told before what is only lacking in it; what
+contradicts itself, the links of the digest among it, is told before all else, since no waiver goes over that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+from shared.encoding import JsonObject
 from shared.errors import Code
 from shared.judging import actions
 from shared.judging.absent import absent
 from shared.judging.case import Case
 from shared.judging.expressions import Expression
 from shared.judging.found import WORST, Found, weakest
+from shared.judging.names import RUNTIME
 from shared.judging.policy import Policy, Require, Rule
 from shared.judging.values import Cause, Considered, Group
 from shared.judging.words import counted, joined, listed, span
@@ -39,6 +43,28 @@ class _Flaw(NamedTuple):
 
 def look(case: Case, policy: Policy, rule: Rule, test: Require) -> Found:
     """Select the groups that the rule covers, and test each."""
+    return torn_links(case, test.types, _look(case, policy, rule, test))
+
+
+def torn_links(case: Case, kinds: Iterable[str], found: Found) -> Found:
+    """Tell that the links of the digest contradict each other, where a rule names what they bind."""
+    if not case.torn_links or found.cause is Cause.CONTRADICTED or RUNTIME.issuperset(kinds):
+        return found
+    return replace(contradicted(case, listed(case.torn_links), found.considered), oldest=found.oldest)
+
+
+def contradicted(case: Case, said: str, considered: tuple[Considered, ...] = ()) -> Found:
+    """Tell that evidence, or what binds it, contradicts itself."""
+    return Found(
+        Cause.CONTRADICTED,
+        said,
+        f"the evidence contradicts itself: {said}",
+        actions.agree(case.facts.request.digest),
+        considered=considered,
+    )
+
+
+def _look(case: Case, policy: Policy, rule: Rule, test: Require) -> Found:
     selected = [group for kind in test.types for group in case.groups(kind, test)]
     if not selected:
         return absent(case, test, rule.fix)
@@ -110,9 +136,10 @@ def _flaw(group: Group, test: Require) -> _Flaw | None:
 
 
 def _where(group: Group, where: Expression) -> Iterator[_Flaw]:
-    """Say what an expression has against a group, and against what it would be if those in doubt counted."""
-    for counts, size in ((group.counts, group.size), *group.readings):
-        outcome = where.evaluate({"evidence": counts, "group": {"size": size}}, cut=group.cut)
+    """Say what an expression has against a group, however it is read."""
+    for reading in group.readings:
+        said: JsonObject = {"evidence": reading.counts, "group": {"size": reading.size}}
+        outcome = where.evaluate(said, cut=group.cut)
         if not outcome.met:
             cause = Cause.FAILED if outcome.is_false else Cause.ERROR
             yield _Flaw(group, cause, f'"{group.name}": {outcome.reason}')

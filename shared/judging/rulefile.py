@@ -8,7 +8,17 @@ from datetime import timedelta
 from enum import StrEnum
 
 from shared.judging.expressions import Expression, compile_expect, compile_where
-from shared.judging.policy import APPROVAL_AGE, HEARTBEAT_AGE, Approvals, Collection, Expect, Require, Rule, Test
+from shared.judging.policy import (
+    APPROVAL_AGE,
+    HEARTBEAT_AGE,
+    RESERVED,
+    Approvals,
+    Collection,
+    Expect,
+    Require,
+    Rule,
+    Test,
+)
 from shared.judging.problems import PolicyError, Problem
 from shared.judging.readers import (
     Table,
@@ -54,6 +64,8 @@ def read_rule(node: Node, problems: list[Problem]) -> Rule | None:
         problems.extend(error.problems)
         return None
     name = table.need("id", word(ID, ID_HINT), "")
+    if name in RESERVED:
+        table.blame(table.place_of("id"), f"the id {name!r} is taken by what is judged of itself", "choose another")
     otherwise = table.need("otherwise", one_of(Decision, but=(Decision.ALLOW,)), Decision.HOLD)
     test = _test(table, problems)
     for_people = isinstance(test, Approvals | Collection)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import assert_never
 
+from shared.encoding import JsonObject
 from shared.judging import actions, expected, people, required, streams
+from shared.judging.alone import alone
 from shared.judging.case import Case
-from shared.judging.counting import said
 from shared.judging.found import WORST, Found
 from shared.judging.ordering import moment
 from shared.judging.policy import Approvals, Collection, Expect, Policy, Require, Rule
@@ -41,23 +42,30 @@ def watched(case: Case) -> Found | None:
     deployed = case.facts.deployed
     if deployed is None:
         return None
-    bad = [
-        piece
-        for group in case.groups("health")
-        for piece in (*group.members, *group.doubted)
-        if _is_unhealthy(piece) and timedelta(0) <= moment(piece) - deployed.at <= deployed.window
-    ]
+    bad: list[Piece] = []
+    torn = False
+    for group in case.groups("health"):
+        denied = {one.id for one in group.considered if one.refused is Cause.CONTRADICTED}
+        found = [
+            piece
+            for piece in (*group.members, *group.doubted)
+            if (piece.id in denied or _is_unhealthy(piece))
+            and timedelta(0) <= moment(piece) - deployed.at <= deployed.window
+        ]
+        bad += found
+        torn = torn or (bool(found) and group.cause is Cause.CONTRADICTED)
     if not bad:
         return None
     names = listed(sorted({f'"{one.name}"' for one in bad}))
-    considered = tuple(Considered(one.id, Cause.FAILED) for one in sorted(bad, key=lambda one: one.id))
+    cause = Cause.CONTRADICTED if torn else Cause.FAILED
+    considered = tuple(Considered(one.id, cause) for one in sorted(bad, key=lambda one: one.id))
     brief = f"health failed after the deployment: {names}"
     action = "roll back to the release before it, or mend the target"
-    return Found(Cause.FAILED, brief, brief, action, considered=considered)
+    return Found(cause, brief, brief, action, considered=considered)
 
 
 def _is_unhealthy(piece: Piece) -> bool:
-    return not piece.passed or said(piece).get("ready") not in {None, True}
+    return not piece.passed or alone(piece).said.get("ready") not in {None, True}
 
 
 def _approvals(case: Case, rule: Rule, test: Approvals) -> Found:
@@ -86,20 +94,17 @@ def an_approver(case: Case) -> str:
 
 def _collection(case: Case, test: Collection) -> Found:
     facts = case.facts
-    feeding = streams.feeding(facts.streams, test.collectors)
-    if not feeding:
-        action = "let a collector deliver for this service, or bind one to it in the console"
-        return Found(Cause.MISSING, "no stream of a collector feeds this service", action=action)
-    found = sorted(
-        streams.complaints(feeding, test.max_heartbeat_age, facts.now), key=lambda one: WORST.index(one.cause)
-    )
+    wrong = streams.complaints(facts.streams, test.collectors, test.max_heartbeat_age, facts.now)
+    found = sorted(wrong, key=lambda one: WORST.index(one.cause))
+    looked = streams.looked_at(facts.streams, test.collectors)
     considered = tuple(
         Considered(one.stream, *next(((bad.cause, bad.words) for bad in found if bad.stream is one), (None, "")))
-        for one in feeding
+        for one in looked
     )
     if not found:
         return Found(considered=considered, slots={Basis.MEASURED: 1})
     told, more = found[0], len(found) - 1
     reason = told.words + (f"; and {counted(more, 'thing')} more" if more else "")
     brief = told.words if told.cause is Cause.CONTRADICTED else ""
-    return Found(told.cause, reason, brief, told.action, considered=considered)
+    values: JsonObject = {one.stream: [one.lacking, one.abandoned] for one in looked}
+    return Found(told.cause, reason, brief, told.action, considered=considered, values=values)

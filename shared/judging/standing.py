@@ -34,13 +34,14 @@ def word(groups: Sequence[Group], field: str, claim: bool | None) -> Word:  # no
         return Word(claim, Basis.ASSERTED, timedelta(0), refused)
     if claim is False and all(value for _, value in counts):
         return Word(False, Basis.ASSERTED, timedelta(0), refused)  # noqa: FBT003 - as above
-    basis = weakest(group.weakest for group, _ in counts)
-    return Word(all(value for _, value in counts), basis, max(group.age for group, _ in counts), refused)
+    readings = [reading for group, _ in counts for reading in group.readings]
+    basis, age = weakest(one.weakest for one in readings), max(one.age for one in readings)
+    return Word(all(value for _, value in counts), basis, age, refused)
 
 
 def said(group: Group, field: str) -> bool | None:
-    """Give what a group says of one field: no if it did not pass, whatever its metrics say; None if nothing."""
-    values = [counts.get(field) for counts, _ in ((group.counts, group.size), *group.readings)]
+    """Give what a group says of one field however it is read: no if it did not pass; None if nothing."""
+    values = [reading.counts.get(field) for reading in group.readings]
     if not group.passed or any(value is not True for value in values if value is not None):
         return False
     return True if field == "ready" or values[0] is True else None

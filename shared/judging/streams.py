@@ -1,12 +1,12 @@
 """What the collectors' streams say about evidence that is not here: which feed a release, and what they lack.
 
-Source: policy.md sections 2 (collection) and 4 (causes). Invariant: a stream that feeds the service and lacks anything
-that no signed statement closes is never passed over.
+Source: policy.md sections 2 (collection) and 4 (causes). Invariants: a stream that feeds the service and lacks anything
+that no signed statement closes is never passed over; a collector that a rule names and that is not here is missed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -17,32 +17,48 @@ from shared.judging.words import clock, counted, span
 
 @dataclass(frozen=True, slots=True)
 class Complaint:
-    """What is wrong with one stream: the cause, in words, and what to do about it."""
+    """What is wrong with one stream, or with there being none: the cause, in words, and what to do about it."""
 
-    stream: StreamFact
+    stream: StreamFact | None
     cause: Cause
     words: str
     action: str
 
 
-def feeding(streams: Iterable[StreamFact], globs: Iterable[str]) -> tuple[StreamFact, ...]:
-    """Give the streams that feed a release, or should: by what they delivered, by binding, by name, by habit."""
-    patterns = tuple(globs)
+def feeding(streams: Iterable[StreamFact]) -> tuple[StreamFact, ...]:
+    """Give the streams that feed a release: by what they delivered, by binding, or by habit."""
     return tuple(
         one
         for one in sorted(streams, key=lambda one: (one.name, one.stream))
-        if one.delivered
-        or one.bound
-        or any(matches(pattern, one.name) for pattern in patterns)
-        or (one.recent and not one.retired)
+        if one.delivered or one.bound or (one.recent and not one.retired)
     )
 
 
+def looked_at(streams: Iterable[StreamFact], collectors: Sequence[str]) -> tuple[StreamFact, ...]:
+    """Give the streams that a rule looks at: those that feed the release, and those of the collectors that it names."""
+    all_ = tuple(streams)
+    found = {one.stream: one for one in feeding(all_)}
+    found |= {one.stream: one for one in all_ if any(matches(glob, one.name) for glob in collectors)}
+    return tuple(sorted(found.values(), key=lambda one: (one.name, one.stream)))
+
+
 def complaints(
-    streams: Iterable[StreamFact], max_heartbeat_age: timedelta | None, now: datetime
+    streams: Sequence[StreamFact], collectors: Sequence[str], max_heartbeat_age: timedelta | None, now: datetime
 ) -> tuple[Complaint, ...]:
-    """Say what is wrong with each of these streams; nothing is wrong with those that are not mentioned."""
-    return tuple(one for stream in streams for one in _complaints(stream, max_heartbeat_age, now))
+    """Say what is wrong with what a rule looks at, and what it looks for in vain; nothing else is wrong.
+
+    Who names a collector in full says by it that it feeds the service; a glob says no more than where to look.
+    """
+    found = [one for stream in looked_at(streams, collectors) for one in _complaints(stream, max_heartbeat_age, now)]
+    for glob in collectors:
+        if not any(matches(glob, one.name) for one in streams):
+            action = f"enrol a collector of that name, or mend the policy: {glob} stands under collectors"
+            found.append(Complaint(None, Cause.MISSING, f"no stream of a collector named {glob} is known", action))
+    named = {glob for glob in collectors if "*" not in glob}
+    if not feeding(streams) and not any(one.name in named for one in streams):
+        action = "let a collector deliver for this service, or bind one to it in the console"
+        found.append(Complaint(None, Cause.MISSING, "no stream of a collector feeds this service", action))
+    return tuple(found)
 
 
 def bringing(streams: Iterable[StreamFact], kind: str, name: str | None) -> tuple[StreamFact, ...]:

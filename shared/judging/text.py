@@ -120,7 +120,7 @@ def _middle(open_: Sequence[Finding], room: int) -> list[str]:
     column = min(_WHO_COLUMN, WIDTH - max((len(_who(one)) for one in acting), default=0) - len("  "))
     lines = []
     for one in shown:
-        lines.append(f"  {cut(one.rule, names - 3):<{names}}{_word(one):<{words}}{one.reason}")
+        lines.append(f"  {_id(one.rule, names - 3):<{names}}{_word(one):<{words}}{one.reason}")
         if one in acting:
             action = _action(one, " " * (names + 2) + f"{_DO:<{words}}", column)
             over = min(len(action) - 1, spare)
@@ -131,6 +131,12 @@ def _middle(open_: Sequence[Finding], room: int) -> list[str]:
     if left:
         lines.append(f"  and {counted(len(left), 'rule')} more: {listed([one.rule for one in left])}")
     return lines
+
+
+def _id(rule: str, width: int) -> str:
+    """Shorten an id so that of `policy/id` the id stays to be seen."""
+    policy, _, own = rule.rpartition("/")
+    return cut(rule, width) if not policy or len(rule) <= width else cut(f".../{own}", width)
 
 
 def _word(finding: Finding) -> str:

@@ -130,6 +130,8 @@ class Piece:
     run: str | None = None
     job: str | None = None
     source: str | None = None
+    voice: str | None = None
+    """Whose token brought what was ingested: the same for all tokens of one owner."""
     reports: int | None = None
     collector: str | None = None
     stream: str | None = None
@@ -141,6 +143,8 @@ class Piece:
     against: tuple[str, ...] = ()
     expires_at: datetime | None = None
     cut: tuple[str, ...] = ()
+    alone: object = field(default=None, init=False, repr=False, compare=False)
+    """What follows from the rest (`shared.judging.alone`), once that was asked for; no part of what it is."""
 
     @property
     def signed(self) -> bool:
@@ -170,9 +174,10 @@ class StreamFact:
     """A stream that could have something to say: what it feeds, what it brings, and what of it is not here.
 
     `delivered` says that it delivered for this commit, digest or run; `bound` that an admin bound its collector to the
-    service; `recent` that it brought this repository's evidence in the last 14 days. `brings` are the types and names
-    that it brought for this repository. `lacking` counts places up to its mark that are missing, in flight, refused or
-    dropped and not closed by a signed statement; `closed` those that are.
+    service; `recent` that its collector delivered so, or brought this repository's evidence in the last 14 days, and
+    may have more of it here. `brings` are the types and names that the collector brought for this repository. `lacking`
+    counts places up to its mark that are missing, in flight, refused or dropped and not closed by a signed statement;
+    `closed` those that are.
     """
 
     stream: str
@@ -207,7 +212,10 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A person's yes to the findings of one passport; good for one target and digest."""
+    """A person's yes to the findings of one passport; good for one target and digest.
+
+    `rules` are those that the passport had findings of, `findings` the fingerprints of the findings that it lifts.
+    """
 
     id: str
     target: Target
@@ -216,6 +224,7 @@ class Approval:
     by: Actor
     at: datetime
     expires_at: datetime
+    findings: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,34 +282,19 @@ class Considered:
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
-    """All evidence of one type and name for one subject, judged together (policy.md section 1).
+class Reading:
+    """One way to read a group: which pieces count, and what they say together.
 
     `counts` is the evidence that a rule's `where` sees: sums over members, percentages recomputed, what only one member
-    can say as it says it. `passed` is the effective pass of every member. `weakest` is the weakest basis among members
-    and the link that binds them. `age` is that of the oldest member. `cause` is None where it is whole and nothing
-    speaks against it; else why it is not met whatever a rule asks: contradicted, held, revoked, stale, unsigned, on its
-    way. Where nothing counts, `members` are what does not.
-
-    `doubted` are pieces that do not count, and yet speak where they failed, since nothing newer that counts took their
-    place: `passed` covers them. `readings` are the counts and sizes as they would be if these counted: `where` must be
-    true of each of them as well.
+    can say as it says it. `weakest` is the weakest basis among members and the links that bind them, `age` is that of
+    the oldest member.
     """
 
-    type: str
-    name: str
     members: tuple[Piece, ...]
     counts: JsonObject
-    passed: bool
     signed: bool
     weakest: Basis
     age: timedelta
-    considered: tuple[Considered, ...] = ()
-    cause: Cause | None = None
-    detail: str = ""
-    cut: tuple[str, ...] = ()
-    doubted: tuple[Piece, ...] = ()
-    readings: tuple[tuple[JsonObject, int], ...] = ()
 
     @property
     def size(self) -> int:
@@ -308,12 +302,73 @@ class Group:
         return len(self.members)
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """All evidence of one type and name for one subject, judged together (policy.md section 1).
+
+    `reading` is what counts. `passed` is the effective pass of all that speaks: the members, and `doubted`, which are
+    pieces that do not count, and yet speak, since nothing newer that counts has surely taken their place. `others` are
+    the readings that there would be if those counted, or in another order: whatever a rule asks must be true of each.
+    `cause` is None where the group is whole and nothing speaks against it; else why it is not met whatever a rule asks:
+    contradicted, held, revoked, stale, unsigned, on its way. Where nothing counts, `reading` is of what does not.
+    """
+
+    type: str
+    name: str
+    reading: Reading
+    passed: bool
+    considered: tuple[Considered, ...] = ()
+    cause: Cause | None = None
+    detail: str = ""
+    cut: tuple[str, ...] = ()
+    doubted: tuple[Piece, ...] = ()
+    others: tuple[Reading, ...] = ()
+
+    @property
+    def readings(self) -> tuple[Reading, ...]:
+        """All the ways to read it, what counts first."""
+        return (self.reading, *self.others)
+
+    @property
+    def members(self) -> tuple[Piece, ...]:
+        """The pieces that count."""
+        return self.reading.members
+
+    @property
+    def size(self) -> int:
+        """How many of them there are, those with the same content once."""
+        return self.reading.size
+
+    @property
+    def counts(self) -> JsonObject:
+        """What they say together."""
+        return self.reading.counts
+
+    @property
+    def signed(self) -> bool:
+        """Whether collectors measured and signed all that counts, and what binds it."""
+        return self.reading.signed
+
+    @property
+    def weakest(self) -> Basis:
+        """On what it rests."""
+        return self.reading.weakest
+
+    @property
+    def age(self) -> timedelta:
+        """How old the oldest of what counts is."""
+        return self.reading.age
+
+
 # --- the answer ---
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one rule found: met, or not met with a cause, what to do, and what the decision becomes then."""
+    """What one rule found: met, or not met with a cause, what to do, and what the decision becomes then.
+
+    `rule` is the id of a rule of the configured policy, of one that was judged besides it `policy/id`.
+    """
 
     rule: str
     title: str
@@ -333,6 +388,8 @@ class Finding:
     """What is wrong in a few words, for the headline: "3 tests failed"."""
     waivers_needed: int = 0
     """How many approvers can lift it by a waiver as it stands; 0 where nobody can."""
+    fingerprint: str = ""
+    """What an approval that lifts it is bound to; empty where none does."""
 
     @property
     def lifted(self) -> bool:

@@ -29,10 +29,14 @@ def proof_in_words(route: Route) -> str:
         Proof.KNOWN: "any good token",
         Proof.INVITATION: "an invitation",
         Proof.SIGNED_BODY: "a body signed with the collector's key",
+        Proof.PASSWORD: "an account's password",
     }
+    found = []
     if route.proof is Proof.SCOPED:
-        return "scope " + " or ".join(f"`{scope}`" for scope in sorted(route.scopes))
-    return words[route.proof]
+        found.append("scope " + " or ".join(f"`{scope}`" for scope in sorted(route.scopes)))
+    if route.role is not None:
+        found.append(f"role `{route.role}`")
+    return ", or ".join(found) or words[route.proof]
 
 
 def test_every_route_stands_there_with_who_may_use_it() -> None:

@@ -11,10 +11,14 @@ from receiver.web.documents import Documents
 from receiver.web.parameters import PARAMETERS
 from receiver.web.routes import Body, Proof, Route
 from receiver.web.table import TABLE
-from shared.wire import API
+from shared.wire import API, GATE_API
 
-API_ROWS = [row for row in TABLE if row.path.startswith(f"{API}/")]
-DOCUMENT: dict[str, Any] = json.loads(Documents(TABLE[:-2]).document_bytes)
+API_ROWS = [row for row in TABLE if row.path.startswith((f"{API}/", f"{GATE_API}/"))]
+WRITTEN = Documents(TABLE[:-3])
+DOCUMENTS: dict[str, dict[str, Any]] = {
+    API: json.loads(WRITTEN.document_bytes),
+    GATE_API: json.loads(WRITTEN.gate_document_bytes),
+}
 
 
 def name_of(row: Route) -> str:
@@ -22,13 +26,18 @@ def name_of(row: Route) -> str:
 
 
 def operation_of(row: Route) -> dict[str, Any]:
-    found: dict[str, Any] = DOCUMENT["paths"][row.path][row.method.lower()]
+    found: dict[str, Any] = document_of(row)["paths"][row.path][row.method.lower()]
     return found
 
 
+def document_of(row: Route) -> dict[str, Any]:
+    return next(one for root, one in DOCUMENTS.items() if row.path.startswith(f"{root}/"))
+
+
 def test_the_document_has_every_row_and_no_other() -> None:
-    described = {(method.upper(), path) for path, methods in DOCUMENT["paths"].items() for method in methods}
-    assert described == {(row.method, row.path) for row in API_ROWS}
+    for root, document in DOCUMENTS.items():
+        described = {(method.upper(), path) for path, methods in document["paths"].items() for method in methods}
+        assert described == {(row.method, row.path) for row in API_ROWS if row.path.startswith(f"{root}/")}
 
 
 @pytest.mark.parametrize("row", API_ROWS, ids=name_of)
@@ -46,7 +55,7 @@ def test_a_row_with_a_body_names_its_model(row: Route) -> None:
     assert row.takes is not None, "takes= names the model of the body"
     assert inspect.getdoc(row.takes)
     schema = operation_of(row)["requestBody"]["content"]["application/json"]["schema"]
-    assert schema["$ref"].removeprefix("#/components/schemas/") in DOCUMENT["components"]["schemas"]
+    assert schema["$ref"].removeprefix("#/components/schemas/") in document_of(row)["components"]["schemas"]
 
 
 @pytest.mark.parametrize("row", [row for row in API_ROWS if row.body is Body.NONE], ids=name_of)
@@ -71,23 +80,30 @@ def test_who_may_is_what_the_row_says(row: Route) -> None:
     operation = operation_of(row)
     assert operation["x-proof"] == row.proof
     assert operation.get("x-scopes", []) == sorted(row.scopes)
-    assert bool(operation["security"]) == (row.proof in (Proof.SCOPED, Proof.KNOWN, Proof.INVITATION))
+    keyed = (Proof.SCOPED, Proof.KNOWN, Proof.INVITATION, Proof.SESSION)
+    assert bool(operation["security"]) == (row.proof in keyed)
     assert ("401" in operation["responses"]) == (row.proof is not Proof.NOTHING)
 
 
 def test_every_operation_has_a_name_of_its_own() -> None:
-    names = [one["operationId"] for methods in DOCUMENT["paths"].values() for one in methods.values()]
+    names = [
+        one["operationId"]
+        for document in DOCUMENTS.values()
+        for methods in document["paths"].values()
+        for one in methods.values()
+    ]
     assert len(set(names)) == len(names)
 
 
-def test_every_reference_leads_somewhere() -> None:
-    for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENT))):
-        found: Any = DOCUMENT
+@pytest.mark.parametrize("root", DOCUMENTS)
+def test_every_reference_leads_somewhere(root: str) -> None:
+    for reference in set(re.findall(r'"\$ref": "#/([^"]+)"', json.dumps(DOCUMENTS[root]))):
+        found: Any = DOCUMENTS[root]
         for part in reference.split("/"):
             found = found[part]
 
 
 def test_no_pattern_is_spelled_as_only_one_library_reads_it() -> None:
-    text = json.dumps(DOCUMENT)
+    text = json.dumps(DOCUMENTS)
     assert r"\\A" not in text
     assert r"\\z" not in text

@@ -13,7 +13,7 @@ from rich.table import Table
 @dataclass(frozen=True)
 class Sizes:
     """How much is measured: files, batches, entries, megabytes of a report, stored attestations, requests of a kind,
-    collectors.
+    collectors, past decisions of the gate, builds that it knows a hundred pieces of, and questions on them.
 
     Waits are in seconds.
     """
@@ -29,6 +29,9 @@ class Sizes:
     stored_attestations: int
     requests: int
     collectors: int
+    stored_passports: int
+    builds: int
+    evaluations: int
 
 
 FULL = Sizes(
@@ -43,6 +46,9 @@ FULL = Sizes(
     stored_attestations=100_000,
     requests=400,
     collectors=1_000,
+    stored_passports=10_000,
+    builds=100,
+    evaluations=2_000,
 )
 QUICK = Sizes(
     intake_files=1_000,
@@ -56,6 +62,9 @@ QUICK = Sizes(
     stored_attestations=10_000,
     requests=100,
     collectors=200,
+    stored_passports=500,
+    builds=10,
+    evaluations=200,
 )
 
 

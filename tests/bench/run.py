@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from rich.console import Console
 
-from tests.bench import api, campaign, fleet, formats, idle, ingest, intake, latency, memory, streams
+from tests.bench import api, campaign, fleet, formats, gate, idle, ingest, intake, judging, latency, memory, streams
 from tests.bench.figures import FULL, QUICK, Figure, show
 
 MEASURES = {
@@ -26,6 +26,8 @@ MEASURES = {
     "fleet": fleet.measure,
     "streams": streams.measure,
     "campaign": campaign.measure,
+    "judging": judging.measure,
+    "gate": gate.measure,
 }
 
 
@@ -37,7 +39,7 @@ def main() -> int:
     said = parser.parse_args()
     sizes = QUICK if said.quick else FULL
     if os.environ.get("SIZE") == "1m":
-        sizes = replace(sizes, stored_attestations=1_000_000)
+        sizes = replace(sizes, stored_attestations=1_000_000, stored_passports=100_000)
     console = Console(highlight=False, stderr=True)
     taken: list[Figure] = []
     for name in said.only or MEASURES:

@@ -9,7 +9,7 @@ import pytest
 
 from receiver import fsck
 from receiver.core.tokens import Scope
-from tests.helpers.databases import Databases
+from tests.helpers.databases import Databases, refused_before
 from tests.helpers.posting import (
     COMMIT,
     DIGEST,
@@ -98,6 +98,7 @@ async def test_any_other_type_is_kept_as_other_with_its_label(ci: Api) -> None:
     assert (made["artifactType"], made["artifactTypeLabel"]) == ("other", "Firmware Blob")
 
 
+@refused_before
 @pytest.mark.parametrize(
     ("field", "change"),
     [

@@ -10,7 +10,7 @@ import pytest
 
 from receiver import fsck
 from receiver.core.tokens import Scope
-from tests.helpers.databases import Databases
+from tests.helpers.databases import Databases, refused_before
 from tests.helpers.posting import COMMIT, DIGEST, OTHER_DIGEST, REPOSITORY, Api, Fields, api, refused_field, stranger
 from tests.helpers.receiving import Receiver, serving
 
@@ -84,6 +84,7 @@ async def test_other_names_and_cases_are_taken(ci: Api) -> None:
     assert not {"environmentName", "repositoryName", "commitSha"} & made.keys()
 
 
+@refused_before
 @pytest.mark.parametrize(
     ("field", "change"),
     [

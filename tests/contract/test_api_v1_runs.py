@@ -9,7 +9,7 @@ import pytest
 
 from receiver import fsck
 from receiver.core.tokens import Scope
-from tests.helpers.databases import Databases
+from tests.helpers.databases import Databases, refused_before
 from tests.helpers.posting import COMMIT, REPOSITORY, Api, Fields, api, refused_field, stranger
 from tests.helpers.receiving import Receiver, serving
 
@@ -170,6 +170,7 @@ async def test_a_run_that_disagrees_with_its_times_is_contradicted_wherever_it_i
     assert (await ci.listed(RUNS))[0]["contradictions"] == made["contradictions"]
 
 
+@refused_before
 @pytest.mark.parametrize(
     ("field", "change"),
     [
@@ -233,6 +234,7 @@ async def test_a_list_goes_on_where_its_cursor_says(ci: Api) -> None:
     assert last["nextCursor"] is None
 
 
+@refused_before
 @pytest.mark.parametrize(
     "query", [{"status": "DONE"}, {"pr": "0"}, {"limit": "201"}, {"colour": "red"}, {"cursor": "x"}]
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ from receiver.core.changes import Kind as Changed
 from receiver.core.placing import MAX_OPEN_STREAMS
 from receiver.core.tokens import Kind, Scope, parse_token
 from receiver.hear import Posted
-from receiver.store import audit
+from receiver.store import audit, tokens
 from receiver.store.columns import micros
 from receiver.store.engine import Store
 from receiver.store.identity_tables import tokens as table
 from receiver.store.schema import streams as stream_table
+from receiver.web.recognised import Recognised
 from shared import dsse, statement, wire
 from shared.encoding import compact
 from shared.errors import CarnetError, Code, StateError, UntrustedError
@@ -81,6 +82,12 @@ def change(store: Store, token: str, **values: object) -> None:
     """Change a token's row, as another process would."""
     its = table.c.token_id == parse_token(token).token_id
     store.write(lambda tx: tx.execute(update(table).where(its).values(values)))
+
+
+def last_used(store: Store, token: str) -> datetime | None:
+    row = store.read(lambda tx: tokens.find(tx, parse_token(token).token_id))
+    assert row is not None
+    return row.last_used_at
 
 
 def code(answer: hear.Answer) -> Code:
@@ -165,8 +172,33 @@ def test_a_token_that_is_not_as_it_was_keeps_its_heartbeat_out_and_no_other(flee
     assert (fleet.beat(0), fleet.beat(1)) == (None, 1)
     again = access.recognise(at.store, shown[1], at.now + timedelta(minutes=9))
     assert not again.use_is_due
+    assert last_used(at.store, shown[0]) is None
     with pytest.raises(UntrustedError):
         access.recognise(at.store, shown[0], at.now)
+
+
+def test_the_use_of_a_remembered_token_is_noted_every_ten_minutes_and_its_end_is_not_forgotten(fleet: Fleet) -> None:
+    at, spool = fleet.receiver, fleet.spools[0]
+    issued = access.issue(
+        at.store, at.workspace_id, Kind.COLLECTOR_ACCESS, [Scope.COLLECTOR_WRITE], "t", at.now, at.random,
+        valid_days=1, collector_id=spool.collector_id,
+    )  # fmt: skip
+    memory, began = Recognised(), at.now
+    memory.keep(issued.token, access.recognise(at.store, issued.token, began))
+
+    def beat_after(minutes: int) -> tuple[bool, datetime | None]:
+        at.now = began + timedelta(minutes=minutes)
+        known = memory.find(issued.token, at.now)
+        assert known is not None
+        body, confirm = written(spool.collector_id, spool.heartbeat()), Confirmation(known).against
+        (answer,) = fleet.take(Posted(known.caller, body, confirm, use_is_due=known.use_is_due))
+        assert isinstance(answer, bytes)
+        memory.keep(issued.token, known)
+        return known.use_is_due, last_used(at.store, issued.token)
+
+    later = began + timedelta(minutes=10)
+    assert [beat_after(minutes) for minutes in (9, 10, 19)] == [(False, None), (True, later), (False, later)]
+    assert memory.find(issued.token, issued.expires_at) is None
 
 
 # --- over HTTP ---

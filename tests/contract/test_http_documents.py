@@ -21,6 +21,7 @@ from tests.helpers import build
 from tests.helpers.receiving import Receiver, Sender, serving
 
 DOCUMENT = "/api/v1/openapi.json"
+GATE = "/releasepassport/v1/openapi.json"
 
 
 @pytest.fixture
@@ -32,16 +33,17 @@ async def receiver(tmp_path: Path) -> AsyncIterator[Receiver]:
 async def test_the_document_is_valid_openapi_3_1_and_needs_no_token(receiver: Receiver) -> None:
     import schemathesis  # noqa: PLC0415 - takes seconds, which only this test pays
 
-    answer = await receiver.get(DOCUMENT)
-    assert answer.status == 200
-    assert answer.json["openapi"].startswith("3.1.")
-    schemathesis.openapi.from_dict(answer.json).validate()
-    broken = answer.json | {"paths": {"/x": {"get": {"responses": 7}}}}
+    answers = [await receiver.get(path) for path in (GATE, DOCUMENT)]
+    for answer in answers:
+        assert answer.status == 200
+        assert answer.json["openapi"].startswith("3.1.")
+        schemathesis.openapi.from_dict(answer.json).validate()
+    broken = answers[-1].json | {"paths": {"/x": {"get": {"responses": 7}}}}
     with pytest.raises(Exception, match="7"):
         schemathesis.openapi.from_dict(broken).validate()
 
 
-@pytest.mark.parametrize("path", [DOCUMENT, "/docs"])
+@pytest.mark.parametrize("path", [DOCUMENT, GATE, "/docs"])
 async def test_who_has_it_already_is_told_so(receiver: Receiver, path: str) -> None:
     first = await receiver.get(path)
     tag = first.headers["ETag"]

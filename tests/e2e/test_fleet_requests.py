@@ -1,11 +1,10 @@
 """R18 and the fleet's requests with both real programs: a restored receiver gets all back, one command turns a key."""
 
-import json
 import shutil
 from pathlib import Path
 
 from collector.spool import State
-from tests.helpers import programs, reports
+from tests.helpers import reports
 from tests.helpers.rig import Rig, eventually, rig
 
 PAGE = 6
@@ -85,8 +84,7 @@ def test_one_command_turns_a_key_over_and_the_campaign_tells_when_it_happened(tm
         one.start_collector()
         _drop(one, 0, PAGE)
         _delivered(one, PAGE)
-        data = ("--data", str(tmp_path / "r"), "--output", "json")
-        asked = json.loads(programs.call("carnet-receiver", "keys", "rotate", "--all", "--before", "2999-01-01", *data))
+        asked = one.order("keys", "rotate", "--all", "--before", "2999-01-01")
         assert (asked["kind"], asked["asked"], asked["before"]) == ("rotate-key", 1, "2999-01-01T00:00:00.000000Z")
 
         def done() -> bool:

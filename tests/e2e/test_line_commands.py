@@ -33,12 +33,11 @@ COMMANDS = dict(_all(program))
 LEAVES = [words for words, command in COMMANDS.items() if not isinstance(command, click.Group)]
 
 
-def run(*words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+def run(*words: str) -> subprocess.CompletedProcess[str]:
     """Run one command of the installed program to its end."""
     return subprocess.run(
-        [programs.command("carnet-collector"), *words],
-        input=stdin, capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+        [programs.command("carnet-collector"), *words], capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
@@ -62,8 +61,8 @@ def test_every_command_but_the_daemon_takes_output_json(words: tuple[str, ...]) 
 
 def test_wrong_usage_of_the_installed_program_is_2() -> None:
     assert run("no-such-command").returncode == USAGE
-    assert run("preview").returncode == USAGE
-    assert run("enrol", "--url", "http://127.0.0.1:1").returncode == USAGE
+    assert _main("preview") == USAGE
+    assert _main("enrol", "--url", "http://127.0.0.1:1") == USAGE
 
 
 # --- configuration ---
@@ -160,12 +159,12 @@ def _main(*words: str) -> int:
 # --- before there is an enrolment ---
 
 
-def test_not_enrolled_run_is_78_files_stay_and_status_says_so(config: Path) -> None:
+def test_not_enrolled_run_is_78_files_stay_and_status_says_so(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     state, report = config.parent / "state", config.parent / "inbox" / "a.xml"
     state.mkdir(mode=0o700)
     report.write_bytes(reports.junit(1))
     before = report.stat()
-    programs.call("carnet-collector", "keygen", "--state-dir", str(state))
+    assert _main("keygen", "--state-dir", str(state)) == 0
     for words in (["run"], ["once"]):
         done = run(*words, "--config", str(config))
         assert done.returncode == CONFIG
@@ -173,16 +172,17 @@ def test_not_enrolled_run_is_78_files_stay_and_status_says_so(config: Path) -> N
         assert f"carnet-collector enrol --config {config} --token-file FILE" in done.stderr
     assert (report.stat().st_mtime_ns, report.read_bytes()) == (before.st_mtime_ns, reports.junit(1))
     assert sorted(path.name for path in state.iterdir()) == ["key.pem"]
-    status = json.loads(run("status", "--config", str(config), "--output", "json").stdout)
+    capsys.readouterr()
+    assert _main("status", "--config", str(config), "--output", "json") == 0
+    status = json.loads(capsys.readouterr().out)
     assert (status["running"], status["healthy"]) == (False, False)
     assert any("not enrolled" in one for one in status["wrong"])
 
 
 def test_keygen_never_overwrites(tmp_path: Path) -> None:
-    first = run("keygen", "--key-file", str(tmp_path / "key.pem"))
-    assert first.returncode == 0
+    assert _main("keygen", "--key-file", str(tmp_path / "key.pem")) == 0
     before = (tmp_path / "key.pem").read_bytes()
-    assert run("keygen", "--key-file", str(tmp_path / "key.pem")).returncode == CONFIG
+    assert _main("keygen", "--key-file", str(tmp_path / "key.pem")) == CONFIG
     assert (tmp_path / "key.pem").read_bytes() == before
 
 
@@ -351,9 +351,12 @@ def test_health_on_an_address_is_200_or_503(tmp_path: Path) -> None:
         eventually("and is well once somebody does", lambda: health() == 200)
 
 
-def test_the_public_half_of_a_key_that_is_there_can_be_shown_and_nothing_is_made(tmp_path: Path) -> None:
-    made = json.loads(run("keygen", "--state-dir", str(tmp_path / "s"), "--output", "json").stdout)
-    shown = json.loads(run("keygen", "--show", "--state-dir", str(tmp_path / "s"), "--output", "json").stdout)
-    assert shown == made
-    assert run("keygen", "--show", "--state-dir", str(tmp_path / "none")).returncode == CONFIG
+def test_the_public_half_of_a_key_that_is_there_can_be_shown_and_nothing_is_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert _main("keygen", "--state-dir", str(tmp_path / "s"), "--output", "json") == 0
+    made = json.loads(capsys.readouterr().out)
+    assert _main("keygen", "--show", "--state-dir", str(tmp_path / "s"), "--output", "json") == 0
+    assert json.loads(capsys.readouterr().out) == made
+    assert _main("keygen", "--show", "--state-dir", str(tmp_path / "none")) == CONFIG
     assert not (tmp_path / "none").exists()

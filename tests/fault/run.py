@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from shared.wire import API, GATE_API
 from tests.fault.cancelling import tried
 from tests.fault.scenarios import kill_and_restart, stop_anywhere
 from tests.fault.turning import turn_over
@@ -105,10 +106,14 @@ async def _cancelled(folder: Path, databases: Databases, count: int, seed: int) 
 
 
 def _s16(size: int, seed: int) -> tuple[bool, str]:
-    ran = asyncio.run(asked_by_document.ask(size, seed))
-    if not ran.good:
-        print(ran.said, flush=True)
-    return ran.good, ran.said.strip().splitlines()[-1].strip("= ")
+    said = []
+    for root in (API, GATE_API):
+        ran = asyncio.run(asked_by_document.ask(size, seed, root))
+        if not ran.good:
+            print(ran.said, flush=True)
+            return False, ran.said.strip().splitlines()[-1].strip("= ")
+        said.append(f"{root}: " + ran.said.strip().splitlines()[-1].strip("= "))
+    return True, "; ".join(said)
 
 
 def _tests(*files: str) -> Callable[[int, int], tuple[bool, str]]:

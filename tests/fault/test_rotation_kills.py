@@ -6,7 +6,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from collector.commands.program import program
 from collector.spool import State
 from shared import dsse, statement
 from shared.encoding import digest_text
@@ -135,6 +137,12 @@ def test_a_key_that_is_older_than_configured_is_rotated_without_anybody(tmp_path
         rig.close()
 
 
+def _ask(*words: str) -> str:
+    done = CliRunner().invoke(program, words)
+    assert done.exit_code == 0, (words, done.output, done.exception)
+    return done.stdout
+
+
 @pytest.mark.timeout(120)
 def test_an_encrypted_key_is_used_with_the_passphrase_of_the_configuration_or_of_systemd(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -145,9 +153,7 @@ def test_an_encrypted_key_is_used_with_the_passphrase_of_the_configuration_or_of
     passphrase.chmod(0o400)
     with programs.receiver(tmp_path / "r", tmp_path / "r.log") as receiver:
         state = tmp_path / "s"
-        made = programs.call(
-            "carnet-collector", "keygen", "--state-dir", str(state), "--passphrase-file", str(passphrase)
-        )
+        made = _ask("keygen", "--state-dir", str(state), "--passphrase-file", str(passphrase))
         assert b"ENCRYPTED" in (state / "key.pem").read_bytes()
         config = tmp_path / "c.toml"
         (tmp_path / "inbox").mkdir()
@@ -159,8 +165,8 @@ def test_an_encrypted_key_is_used_with_the_passphrase_of_the_configuration_or_of
         refused = programs.call("carnet-collector", "once", "--config", str(config), ok=(78,))
         assert made not in refused
         config.write_text(f'key_passphrase_file = "{passphrase}"\n' + config.read_text())
-        programs.call("carnet-collector", "rotate-key", "--config", str(config))
-        programs.call("carnet-collector", "once", "--config", str(config))
+        _ask("rotate-key", "--config", str(config))
+        _ask("once", "--config", str(config))
         assert b"ENCRYPTED" in (state / "key.pem").read_bytes()
         key = load_key(state / "key.pem", b"open sesame").public
         assert key_from_spki(key.spki) == key

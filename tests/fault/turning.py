@@ -19,7 +19,6 @@ from receiver.store import receipts
 from shared import dsse
 from shared.keys import PublicKey
 from tests.fault.oracle import Oracle, Verdict
-from tests.helpers import programs
 from tests.helpers.fleetrig import fleet, start
 from tests.helpers.rig import Rig, eventually
 
@@ -63,8 +62,7 @@ def turn_over(folder: Path, *, collectors: int, kills: int, seed: int) -> Turned
         first = [one.key for one in members]
         start(members)
         with _load(members, oracles, chance):
-            data = ("--data", str(hub.folder / "r"))
-            programs.call("carnet-receiver", "keys", "rotate", "--all", "--before", "2999-01-01", *data)
+            hub.order("keys", "rotate", "--all", "--before", "2999-01-01")
             for _ in range(kills):
                 threading.Event().wait(chance.uniform(0.0, 1.5))
                 _kill_one(members, chance)

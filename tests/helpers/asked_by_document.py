@@ -9,9 +9,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from receiver.core.accounts import Role
 from receiver.core.tokens import Scope
 from receiver.web.settings import WebSettings
+from shared.wire import API
 from tests.helpers.receiving import UNLIMITED, Sender, serving
+from tests.helpers.signed_in import signed_in
 
 _REPOSITORY = Path(__file__).resolve().parents[2]
 _CONFIG = _REPOSITORY / "tests" / "security" / "schemathesis.toml"
@@ -28,22 +31,27 @@ class Ran:
     log: str
 
 
-async def ask(max_examples: int, seed: int) -> Ran:
-    """Ask each operation so many questions in each phase, of a receiver that holds a little."""
+async def ask(max_examples: int, seed: int, root: str = API) -> Ran:
+    """Ask each operation of a document so many questions in each phase, of a receiver that holds a little."""
     settings = WebSettings(max_failures_per_minute=UNLIMITED)
     with tempfile.TemporaryDirectory(prefix="carnet-openapi-") as folder:
         async with serving(Path(folder) / "data", settings=settings) as receiver:
             sender = await Sender(receiver).join()
             await sender.deliver(sender.capture(3))
             invited = await receiver.post(_INVITATIONS, b'{"names": ["ci-08"]}', receiver.token(Scope.ADMIN))
+            admin, leaving = signed_in(receiver, "anna", Role.ADMIN), signed_in(receiver, "bert", Role.ADMIN)
             ran = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "schemathesis.cli", "--config-file", str(_CONFIG), "run"),
-                *(f"{receiver.url}/api/v1/openapi.json", "--max-examples", str(max_examples), "--seed", str(seed)),
+                *(f"{receiver.url}{root}/openapi.json", "--max-examples", str(max_examples), "--seed", str(seed)),
                 *("--checks", "all", "--no-color"),
                 cwd=folder,
                 env=os.environ
                 | {
                     "CARNET_TOKEN": receiver.token(*Scope),
+                    "CARNET_COOKIE": admin.cookie,
+                    "CARNET_CSRF": admin.csrf,
+                    "CARNET_LEAVING_COOKIE": leaving.cookie,
+                    "CARNET_LEAVING_CSRF": leaving.csrf,
                     "CARNET_INVITATION": invited.json["items"][0]["token"],
                     "SCHEMATHESIS_HOOKS": _HOOKS,
                     "PYTHONPATH": str(_REPOSITORY),

@@ -27,6 +27,8 @@ POLICY_TEXT = "apiVersion: carnet/v1\nkind: GatePolicy\nmetadata: {name: readine
 REQUEST: JsonObject = {"mode": "enforce", "service": {"name": "checkout-api"}, "artifact": {"digest": ARTIFACT}}
 FACTS: JsonObject = {"authors": ["carol@acme.example"]}
 PASSPORT_ID = "pp_01j0p9hold7"
+TURNED_AT = NOW - timedelta(days=3)
+"""When rotations were received: before everything else."""
 
 
 def _acted(overrides: dict[str, object], number: int, fields: dict[str, object]) -> dict[str, object]:
@@ -62,6 +64,7 @@ def approval(**overrides: object) -> Approval:
         "target": TARGET,
         "artifact": ARTIFACT,
         "rules": ("two-people",),
+        "findings": (digest("finding"),),
         "by": BOB,
         "approved_at": NOW,
         "expires_at": NOW + timedelta(hours=72),
@@ -160,6 +163,7 @@ class World:
     keyrings: list[Envelope] = field(default_factory=list)
     keys: list[Envelope] = field(default_factory=list)
     inputs: list[tuple[Envelope, datetime | None, str | None]] = field(default_factory=list)
+    rotations: list[tuple[Envelope, datetime | None, str | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Make the keyring and enrol the collector."""
@@ -219,6 +223,23 @@ class World:
         self.inputs.append((made, received_at, held))
         return made
 
+    def built(self, sequence: int = 1, **overrides: object) -> Envelope:
+        """A collector's word that the artifact was built from the commit."""
+        said = {"type": "BUILD_PROVENANCE", "name": "Artifact", "basis": "measured", "passed": True, "evidence": {}}
+        link = build.link(sequence, None if sequence == 0 else digest(f"entry {sequence - 1}"))
+        fields = {"audience": self.audience, "stream": link, "claim": said} | overrides
+        predicate = build.collected(self.collector, **fields)
+        subject = subject_sha256(ARTIFACT.removeprefix("sha256:"))
+        made = statement.sign(predicates.COLLECTED, (subject,), predicate, self.collector)
+        self.inputs.append((made, NOW, None))
+        return made
+
+    def acted(self, uri: str, predicate: Predicate) -> Envelope:
+        """An act that the passport rests on."""
+        made = self.act(uri, predicate)
+        self.inputs.append((made, None, None))
+        return made
+
     def claim(self, held: str | None = None, **overrides: object) -> Envelope:
         """A claim that came with a token."""
         made = build.claimed_envelope(**{"audience": self.audience, **overrides})
@@ -227,23 +248,27 @@ class World:
 
     def revoke(self, **overrides: object) -> Envelope:
         """A revocation that the passport knows of."""
-        made = self.act(predicates.REVOCATION, build_acts.revocation(**overrides))
-        self.inputs.append((made, None, None))
-        return made
+        return self.acted(predicates.REVOCATION, build_acts.revocation(**overrides))
 
     def release(self, **overrides: object) -> Envelope:
         """A release that the passport knows of."""
-        made = self.act(predicates.RELEASE, build_acts.release(**overrides))
-        self.inputs.append((made, None, None))
-        return made
+        return self.acted(predicates.RELEASE, build_acts.release(**overrides))
 
     def passport(self, **overrides: object) -> Passport:
         """The passport over all inputs."""
-        named = [
-            {"id": digest_text(envelope.id), "received_at": received_at, "held": held}
-            for envelope, received_at, held in sorted(self.inputs, key=lambda one: one[0].id)
-        ]
-        fields = {"keyring_version": len(self.keyrings), "inputs": named, "audience": self.audience}
+        inputs, rotations = (
+            [
+                {"id": digest_text(envelope.id), "received_at": received_at, "held": held}
+                for envelope, received_at, held in sorted(some, key=lambda one: one[0].id)
+            ]
+            for some in (self.inputs, self.rotations)
+        )
+        fields = {
+            "keyring_version": len(self.keyrings),
+            "inputs": inputs,
+            "rotations": rotations,
+            "audience": self.audience,
+        }
         own = {"key_id": self.decision.public.key_id, "register_": self.place()}
         return passport(**fields | own | overrides)
 
@@ -279,10 +304,22 @@ def keyring_that_revokes(made: World, since: datetime | None, key: Ed25519Signer
     return made.keyring(kept=False, register_=later, revocations=(key_id,), ended=ended)
 
 
-def turned(made: World, new: Ed25519Signer, sequence: int) -> None:
-    """The collector's key is followed by another one at a place of its stream."""
+def turned(
+    made: World,
+    new: Ed25519Signer,
+    sequence: int,
+    *,
+    old: Ed25519Signer | None = None,
+    received_at: datetime | None = TURNED_AT,
+    held: str | None = None,
+    **overrides: object,
+) -> Envelope:
+    """A key, the collector's first unless said, is followed by another one at a place of its stream."""
     link = build.link(sequence, None if sequence == 0 else digest("before"))
-    made.keys.append(build_acts.key_rotation_envelope(made.collector, new, link))
+    rotation = build_acts.key_rotation_envelope(old or made.collector, new, link, **overrides)
+    made.keys.append(rotation)
+    made.rotations.append((rotation, received_at, held))
+    return rotation
 
 
 def resigned(bundle: Bundle, key: Ed25519Signer) -> Bundle:

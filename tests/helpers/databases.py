@@ -6,12 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+import pytest
+
 from receiver.store.migrate import migrate
 from shared.keyfile import write_secret
 from tests.helpers.postgres import PostgresServer
 
 KINDS = ("sqlite", "postgresql")
 Make = Callable[[str], object]
+refused_before = pytest.mark.parametrize("databases", ["sqlite"], indirect=True)
+"""Marks a test of requests that are refused for what they say, before any database is asked: one kind is enough."""
 
 
 class Databases(Protocol):

@@ -16,11 +16,13 @@ from pydantic import BaseModel
 from sqlalchemy import select
 
 from receiver import access, clock
+from receiver.commands.embedded import ADMIN_EMAIL
 from receiver.core.tokens import Kind, Scope, parse_token
 from receiver.store.schema import METADATA
-from receiver.web.routes import Proof, Route
+from receiver.web.routes import Body, Proof, Route
 from tests.helpers import build
 from tests.helpers.receiving import JSON, UNLIMITED, Answer, Receiver, Sender
+from tests.helpers.signed_in import SignedIn
 
 DIGEST = build.digest("artifact").removeprefix("sha256:")
 REPOSITORY = "acme/payments-api"
@@ -59,6 +61,26 @@ BODIES: dict[str, dict[str, object]] = {
     "InvitationsRequest": {"names": ["ci-99"], "approve": True},
     "RevocationRequest": {"kind": "lost", "reason": "its host is gone", "dryRun": True},
     "TokenRevocationRequest": {"reason": "its owner has left"},
+    "EvaluationRequest": {
+        "mode": "shadow",
+        "service": {"name": "payments", "environment": "production"},
+        "artifact": {"digest": DIGEST},
+    },
+    "IngestRequest": {
+        "source": "ci",
+        "externalId": "run-1",
+        "service": {"name": "payments", "environment": "production"},
+        "artifact": {"digest": DIGEST},
+        "evidence": [{"type": "smoke", "status": "passed"}],
+    },
+    "ApprovalRequest": {"comment": "seen"},
+    "WaiverRequest": {
+        "rule": "tests",
+        "service": {"name": "payments", "environment": "production"},
+        "artifact": {"digest": DIGEST},
+        "reason": "known",
+    },
+    "CommentRequest": {"text": "is this ready?"},
 }
 """A body that is taken, by the name of its model."""
 QUERIES = {"SearchQuery": f"?q={DIGEST}"}
@@ -105,9 +127,17 @@ class Everything:
             "environment_name": "production",
             "key_id": made.sender.key.public.key_id,
         }
+        made.ids["passport_id"] = await made.judge(key)
         await post("/api/v1/attestations", "AttestationRequest")
         made.held = await made.hold(key)
         return made
+
+    async def judge(self, admin: str) -> str:
+        """Ask the gate about the artifact; gives the passport."""
+        fields = json.dumps(BODIES["EvaluationRequest"]).encode()
+        answer = await self.receiver.post("/releasepassport/v1/gate/evaluate", fields, admin)
+        assert answer.status == 200, answer.body
+        return str(answer.json["passportId"])
 
     async def hold(self, admin: str) -> str:
         """Post something with a token that is then revoked as if it had always been in other hands."""
@@ -132,8 +162,10 @@ class Everything:
         model: type[BaseModel] | None = route.takes
         if model is not None and model.__name__ == "ReleaseRequest":
             return json.dumps({"attestations": [self.held], "reason": "it was not"}).encode()
+        if model is not None and model.__name__ == "SignInRequest":
+            return json.dumps({"email": ADMIN_EMAIL, "password": self.receiver.secrets.admin_password}).encode()
         if model is None:
-            assert route.method == "GET", f"{name_of(route)}: a row that takes a body names its model"
+            assert route.body is Body.NONE, f"{name_of(route)}: a row that takes a body names its model"
             return None
         made = self._signed(model.__name__, invitation)
         if made is None:
@@ -157,10 +189,17 @@ class Everything:
             return build.access_envelope(sender.key, audience=audience, collector_id=sender.id, nonce=nonce).to_bytes()
         return None
 
-    async def call(self, route: Route, token: str | None, *, invitation: str = "ce_once_none") -> Answer:
-        """Ask what a row asks, in full, with a token."""
+    async def call(
+        self,
+        route: Route,
+        token: str | None,
+        *,
+        invitation: str = "ce_once_none",
+        session: SignedIn | None = None,
+    ) -> Answer:
+        """Ask what a row asks, in full, with a token or a session."""
         body = self.body(route, invitation)
-        headers = None if body is None else JSON
+        headers = ({} if body is None else JSON) | ({} if session is None else session.headers)
         return await self.receiver.ask(route.method, self.path(route), token, body, headers)
 
 
@@ -199,7 +238,13 @@ def lesser(route: Route) -> frozenset[Scope]:
 
 
 def is_open(route: Route) -> bool:
-    return route.proof in (Proof.NOTHING, Proof.SIGNED_BODY)
+    """Say whether no token and no session is asked for."""
+    return route.proof in (Proof.NOTHING, Proof.SIGNED_BODY, Proof.PASSWORD)
+
+
+def is_for_people(route: Route) -> bool:
+    """Say whether people alone may do it: no token opens it."""
+    return route.proof is Proof.SESSION
 
 
 def all_rows(receiver: Receiver) -> dict[str, list[tuple[Any, ...]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -115,6 +115,16 @@ def ingested(kind: str, evidence: dict[str, JsonValue], **changes: object) -> Pi
 def link(*, signed: bool = True, **changes: object) -> Link:
     made = Link("sha256:link", DIGEST, COMMIT, signed=signed, received_at=ago(minutes=12))
     return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def by_chain(pieces: Iterable[Piece]) -> tuple[Piece, ...]:
+    """Let each piece be known since what stands behind it in its stream is, as who gathers facts does."""
+    known = list(pieces)
+    since: dict[str, datetime] = {}
+    for one in sorted(known, key=lambda one: one.sequence or 0, reverse=True):
+        if one.stream is not None:
+            since[one.stream] = since[one.id] = min(one.received_at, since.get(one.stream, one.received_at))
+    return tuple(replace(one, received_at=since.get(one.id, one.received_at)) for one in known)
 
 
 def stream(name: str = "ci-07", **changes: object) -> StreamFact:

@@ -101,8 +101,13 @@ def call(name: str, *words: str, stdin: str | None = None, ok: tuple[int, ...] =
 
 def enrol(at: Receiver, state_dir: Path, name: str) -> dict[str, Any]:
     """Enrol a collector with the receiver's own invitation and root key."""
-    told = call(
-        "carnet-collector", "enrol", "--url", at.url, "--token-file", "-", "--receiver-key", str(at.printed["rootKey"]),
-        "--state-dir", str(state_dir), "--name", name, "--output", "json", stdin=str(at.printed["enrolToken"]) + "\n",
-    )  # fmt: skip
-    return dict(json.loads(told))
+    words = enrol_words(at, state_dir, name)
+    return dict(json.loads(call("carnet-collector", *words, stdin=str(at.printed["enrolToken"]) + "\n")))
+
+
+def enrol_words(at: Receiver, state_dir: Path, name: str) -> list[str]:
+    """The command that enrols with a token on its standard input."""
+    return [
+        "enrol", "--url", at.url, "--token-file", "-", "--receiver-key", str(at.printed["rootKey"]),
+        "--state-dir", str(state_dir), "--name", name, "--output", "json",
+    ]  # fmt: skip

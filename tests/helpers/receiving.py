@@ -171,8 +171,9 @@ async def serving(
     databases: Databases | None = None,
     shared_limits: app.SharedLimits | None = None,
     refusals_seconds: float = 60.0,
+    licence: tuple[Path | None, str | None] = (None, None),
 ) -> AsyncIterator[Receiver]:
-    """Have a receiver running on a directory that nobody used before."""
+    """Have a receiver running on a directory that nobody used before; `licence` is its file and the vendor's key."""
     data, names, secrets = quickstart_in(folder, databases)
     plan = app.Plan(
         data.database_url,
@@ -181,6 +182,8 @@ async def serving(
         settings=settings or WebSettings(),
         shared_limits=shared_limits,
         refusals_seconds=refusals_seconds,
+        licence_file=licence[0],
+        licence_key=licence[1],
     )
     log = io.StringIO()
     async with (

@@ -5,20 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from shared import dsse, statement
 from shared.encoding import canonical, digest_text, sha256
 from shared.judging.baseline import TEXT, baseline
-from shared.judging.docket import Docket, emit_docket
+from shared.judging.docket import Docket, Stated, emit_docket
 from shared.judging.judge import judge
+from shared.judging.pieces import Told, is_evidence, links_of, piece_of
 from shared.judging.policyfile import read_policy
 from shared.judging.recorded import ENGINE, verdict_of
-from shared.judging.values import Basis, Facts, Link, Mode, Piece, Request, Target
-from shared.predicates import Claimed, Collected
-from tests.helpers.build import COMMIT, NOW, claimed, collected
+from shared.judging.values import Facts, Mode, Request, Target
+from tests.helpers.build import NOW, claim_signer, signer
 from tests.helpers.build_passports import ARTIFACT, TARGET, World
 
 if TYPE_CHECKING:
     from shared.bundle import Bundle
     from shared.dsse import Envelope
+    from shared.encoding import JsonObject
+    from shared.statement import Statement
 
 POLICY = """\
 apiVersion: carnet/v1
@@ -30,7 +33,7 @@ rules:
   - id: unit-tests
     title: Unit tests of this commit passed
     owner: platform@acme
-    require: {type: TEST_RESULTS, name: "Unit Tests", where: "evidence.failed == 0"}
+    require: {type: TEST_RESULTS, name: "Unit Tests", signed: true, where: "evidence.failed == 0"}
     otherwise: HOLD
 """
 ASKED = Request(
@@ -41,33 +44,19 @@ ASKED = Request(
     source_sha="9f3c8b7",
     rollback_available=True,
 )
-
-
-def piece_of(envelope: Envelope, content: Collected | Claimed) -> Piece:
-    """What a receiver makes of a report or of a post."""
-    collector = isinstance(content, Collected)
-    return Piece(
-        id=digest_text(envelope.id),
-        type=content.claim.type.value,
-        name=content.claim.name,
-        basis=Basis(str(content.claim.basis)),
-        passed=content.claim.passed,
-        evidence=dict(content.claim.evidence),
-        received_at=NOW,
-        observed_at=NOW,
-        source_key="one" if collector else "another",
-        content="one" if collector else "another",
-        commits=frozenset({COMMIT}),
-        repository="acme/checkout-api",
-        collector="col_ci07" if collector else None,
-        stream="5a" if collector else None,
-        sequence=0 if collector else None,
-    )
+GREEN: JsonObject = {
+    "type": "TEST_RESULTS",
+    "name": "Unit Tests",
+    "passed": True,
+    "evidence": {"totalTests": 3, "passed": 3, "failed": 0, "errors": 0, "skipped": 0},
+}
+MEASURED: JsonObject = GREEN | {"basis": "measured"}
+RED: JsonObject = MEASURED | {"passed": False, "evidence": {"totalTests": 3, "passed": 2, "failed": 1, "errors": 0}}
 
 
 @dataclass
 class Judged:
-    """A workspace with a report and a post, and the facts of a question that was asked about them."""
+    """A workspace with a report, a provenance and a post, and the facts of a question that was asked about them."""
 
     world: World = field(default_factory=World)
     facts: Facts = field(init=False)
@@ -77,16 +66,32 @@ class Judged:
 
     def __post_init__(self) -> None:
         """Deliver the evidence."""
-        green = {"totalTests": 3, "passed": 3, "failed": 0, "errors": 0, "skipped": 0}
-        said = {"type": "TEST_RESULTS", "name": "Unit Tests", "passed": True, "evidence": green}
-        report, post = self.world.report(), self.world.claim(claim=said)
-        self.facts = Facts(
-            request=ASKED,
-            now=NOW,
-            evidence=(piece_of(report, collected()), piece_of(post, claimed(claim=said))),
-            links=(Link(digest_text(report.id), ASKED.digest, COMMIT, signed=True, received_at=NOW),),
-            authors=frozenset({"carol@acme.example", "dan@acme.example"}),
-        )
+        self.facts = Facts(ASKED, NOW, authors=frozenset({"carol@acme.example", "dan@acme.example"}))
+        self.world.report(claim=MEASURED)
+        self.world.built()
+        self.world.claim(claim=GREEN, received_at=NOW)
+        self.gather()
+
+    def read(self, envelope: Envelope) -> Statement:
+        """Verify what one of this workspace's keys signed."""
+        known = (self.world.collector, self.world.decision, claim_signer(), signer(9))
+        (key,) = (one.public for one in known if one.public.key_id == envelope.key_id)
+        return statement.read(dsse.verify(envelope, key))
+
+    def stated(self) -> dict[str, Stated]:
+        """All that the passport names."""
+        return {digest_text(one.id): Stated(self.read(one), at, held) for one, at, held in self.world.inputs}
+
+    def gather(self) -> None:
+        """Take up what was delivered, as a receiver does."""
+        evidence = [
+            (one.read, Told(one.received_at, one.held, arrival))
+            for arrival, one in enumerate(self.stated().values())
+            if is_evidence(one.read)
+        ]
+        pieces = tuple(piece_of(read, told) for read, told in evidence)
+        links = tuple(link for read, told in evidence for link in links_of(read, told))
+        self.facts = replace(self.facts, evidence=pieces, links=links)
 
     def bundle(self, **overrides: object) -> Bundle:
         """Judge, and give the bundle of the passport."""

@@ -41,15 +41,20 @@ from tests.helpers import programs
 
 PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.5
+_PAUSES_TO_A_LOOK = 4
+"""Looking costs the processor that those who are waited for need."""
 _UNLIMITED = 1_000_000
 
 
 def eventually(what: str, holds: Callable[[], Any], seconds: float = PATIENCE_SECONDS) -> Any:  # noqa: ANN401
     """Ask until the answer is true, and give it; fails with the sentence `what` at the deadline."""
-    deadline = time.monotonic() + seconds
+    began = looked = time.monotonic()
     while not (found := holds()):
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(_POLL_SECONDS)
+        now = time.monotonic()
+        assert now < began + seconds, f"not within {seconds} s: {what}"
+        time.sleep(min(max(_POLL_SECONDS, _PAUSES_TO_A_LOOK * (now - looked)), _LONGEST_PAUSE_SECONDS))
+        looked = time.monotonic()
     return found
 
 
@@ -58,10 +63,16 @@ def _template() -> tuple[str, str]:
     """A receiver's and an enrolled collector's folder, made once a process; the tests work on copies."""
     place = Path(tempfile.mkdtemp(prefix="carnet-rig-"))
     atexit.register(shutil.rmtree, place, ignore_errors=True)
+    made = _collector("keygen", "--state-dir", str(place / "s"))
     with programs.receiver(place / "receiver", place / "receiver.log") as receiver:
-        made = programs.call("carnet-collector", "keygen", "--state-dir", str(place / "s"))
-        programs.enrol(receiver, place / "s", "rig")
+        _collector(*programs.enrol_words(receiver, place / "s", "rig"), stdin=receiver.printed["enrolToken"] + "\n")
     return str(place), made[made.index("-----BEGIN") :]
+
+
+def _collector(*words: str, stdin: str | None = None) -> str:
+    done = CliRunner().invoke(program, words, input=stdin)
+    assert done.exit_code == 0, (words, done.output, done.exception)
+    return done.stdout
 
 
 @dataclass

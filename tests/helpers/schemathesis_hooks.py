@@ -69,6 +69,7 @@ def _mend(path: str, body: dict[str, Any]) -> None:
         body["repositoryFullName"] = "acme/checkout-api"
     if isinstance(body.get("reason"), str):
         body["reason"] = _printable(body["reason"], 0)
+    _mend_for_the_gate(path, body)
     if path.endswith("/revoke"):
         # What is lost ends now, and nothing ended in the future.
         if str(body.get("kind", "lost")).lower() == "lost":
@@ -87,6 +88,19 @@ def _mend(path: str, body: dict[str, Any]) -> None:
     if path.startswith("/api/v1/pipeline-runs") and body.get("status") not in FINISHED:
         # Only a finished run says how it ended.
         body.pop("conclusion", None)
+
+
+def _mend_for_the_gate(path: str, body: dict[str, Any]) -> None:
+    if path.endswith("/gate/evaluate"):
+        # Only a policy that there is can be asked for, and only for what it covers.
+        body.pop("policy", None)
+    if path.endswith("/evidence/ingest"):
+        # What expires does so after it was observed.
+        for one in body["evidence"]:
+            one.pop("expiresAt", None)
+    if path.endswith(("/approvals", "/waivers")):
+        # Now or in the past it has ended already, and what is far away is too long.
+        body.pop("expiresAt", None)
 
 
 def _printable(name: str, place: int) -> str:

@@ -66,9 +66,9 @@ rules:
 )
 
 
-def covered(percent: float = 90.0) -> Piece:
+def covered(percent: float = 90.0, **changes: object) -> Piece:
     counts = {"coverage": percent, "linesCovered": int(percent * 10), "linesTotal": 1000}
-    return piece("COVERAGE", "coverage.py", {**counts})
+    return piece("COVERAGE", "coverage.py", {**counts}, **changes)
 
 
 def good() -> Facts:

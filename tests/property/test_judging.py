@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -15,10 +16,13 @@ from shared.judging.headline import headline
 from shared.judging.judge import judge, smallest
 from shared.judging.policy import Policy
 from shared.judging.text import LINES, WIDTH, page
-from shared.judging.values import STRENGTH, Basis, Cause, Decision, Facts, Finding, Mode, Piece
+from shared.judging.values import STRENGTH, Basis, Cause, Decision, Facts, Finding, Mode, Piece, StreamFact
+from tests.helpers import judged
 from tests.helpers.facts import (
     NOW,
+    actor,
     ago,
+    by_chain,
     green_tests,
     ingested,
     link,
@@ -26,8 +30,11 @@ from tests.helpers.facts import (
     request,
     scan,
     stream,
+    waiver,
 )
-from tests.helpers.worlds import POLICY, WORLDS, covered, good, noises
+from tests.helpers.worlds import POLICY, WORLDS, covered, good, noises, with_, without
+
+CLEO, DORA = actor("cleo"), actor("dora")
 
 
 def strength(decision: Decision) -> int:
@@ -104,6 +111,7 @@ def test_no_smaller_set_than_the_smallest_changes_the_decision(otherwise: list[D
 
 # --- monotone ---
 
+LOW = 50.0
 HELD = st.sampled_from([None, None, None, "key_revoked", "forked"])
 
 
@@ -118,7 +126,7 @@ def pieces(draw: st.DrawFn) -> Piece:
                 scan(),
                 scan(critical=1),
                 covered(),
-                covered(50.0),
+                covered(LOW),
                 ingested("health", {"metrics": {"ready": True}}),
                 ingested("health", {"metrics": {"ready": False}}, passed=False),
                 ingested("rollback", {"metrics": {"available": True, "verified": False}}),
@@ -143,7 +151,7 @@ def pieces(draw: st.DrawFn) -> Piece:
 WORLD = st.builds(
     lambda evidence, signed, ready, lacking: replace(
         good(),
-        evidence=tuple({one.id: one for one in evidence}.values()),
+        evidence=by_chain({one.id: one for one in evidence}.values()),
         links=(link(signed=signed),),
         request=request(ready=ready, rollback_verified=ready),
         streams=(stream(lacking=lacking),),
@@ -155,6 +163,14 @@ WORLD = st.builds(
 )
 
 
+def _passes_its_rule(piece: Piece) -> bool:
+    """Whether no rule of the policy has anything against it; what one has may hide something older that is better."""
+    metrics = piece.evidence.get("metrics")
+    says_no = isinstance(metrics, dict) and False in metrics.values()
+    is_young = NOW - piece.received_at < timedelta(days=7)
+    return piece.passed and piece.evidence.get("coverage") != LOW and not says_no and is_young
+
+
 @settings(max_examples=150, deadline=None)
 @given(WORLD, st.data())
 def test_losing_or_distrusting_evidence_never_makes_a_decision_better(known: Facts, data: st.DataObject) -> None:
@@ -163,7 +179,7 @@ def test_losing_or_distrusting_evidence_never_makes_a_decision_better(known: Fac
     for index in sorted(data.draw(st.sets(st.sampled_from(range(len(worse))))) if worse else (), reverse=True):
         one = worse[index]
         how = data.draw(st.sampled_from(["lose", "hold", "age", "unsign"]))
-        if how == "lose" and one.passed:
+        if how == "lose" and _passes_its_rule(one):
             del worse[index]
         elif how == "hold":
             worse[index] = replace(one, held="key_revoked")
@@ -196,26 +212,151 @@ def test_a_headline_that_says_nothing_failed_stands_over_no_failure(known: Facts
     assert headline(found.findings) == found.headline
 
 
-# --- rules, evidence and modes, all of them ---
+# --- rules, evidence, policies and modes, all of them ---
 
-STATES: dict[str, tuple[Callable[[Facts], Facts], bool]] = {
-    "green": (lambda w: w, True),
-    **{f"{index}": (WORLDS[index][2], False) for index in range(len(WORLDS)) if WORLDS[index][0] == "unit-tests"},
+Change = Callable[[Facts], Facts]
+TORN = green_tests(evidence={"totalTests": 3, "passed": 4, "failed": 0, "errors": 0, "skipped": 0})
+
+
+class State(NamedTuple):
+    """How the facts stand that a rule looks at, and what becomes of it: met, or not, and then by whom it is lifted."""
+
+    change: Change
+    met: bool
+    waivable: bool = False
+
+
+def _health(*, ready: bool, **changes: object) -> Change:
+    piece = ingested("health", {"metrics": {"ready": ready}}, passed=ready, **changes)
+    return lambda w: with_(w, piece)
+
+
+def _streams(*streams: StreamFact) -> Change:
+    return lambda w: replace(w, streams=streams)
+
+
+KINDS: dict[str, tuple[str, tuple[State, ...]]] = {
+    "require": (
+        'require: {type: TEST_RESULTS, name: "Unit Tests", signed: true, where: "evidence.failed == 0"}',
+        (
+            State(lambda w: w, met=True),
+            State(lambda w: with_(w, red_tests()), met=False, waivable=True),
+            State(lambda w: with_(w, green_tests(held="forked")), met=False, waivable=True),
+            State(lambda w: with_(w, green_tests(basis=Basis.DECLARED)), met=False, waivable=True),
+            State(lambda w: without(w, "TEST_RESULTS"), met=False, waivable=True),
+            State(lambda w: with_(w, TORN), met=False),
+        ),
+    ),
+    "expect": (
+        'expect: "health.ready"',
+        (
+            State(lambda w: w, met=True),
+            State(_health(ready=False), met=False, waivable=True),
+            State(_health(ready=True, held="key_revoked"), met=False, waivable=True),
+            State(_health(ready=True, received_at=ago(hours=1)), met=False, waivable=True),
+            State(lambda w: without(w, "health"), met=False, waivable=True),
+            State(_health(ready=True, against=("said_worse",)), met=False),
+        ),
+    ),
+    "approvals": (
+        "approvals: {count: 2}",
+        (
+            State(lambda w: w, met=True),
+            State(lambda w: replace(w, approvals=w.approvals[:1]), met=False),
+            State(lambda w: replace(w, approvals=()), met=False),
+            State(lambda w: replace(w, authors=w.authors | {"anne@acme"}), met=False),
+        ),
+    ),
+    "collection": (
+        "collection: {maxHeartbeatAge: 15m, gaps: none}",
+        (
+            State(lambda w: w, met=True),
+            State(_streams(stream(lacking=1)), met=False),
+            State(_streams(stream(heard_at=ago(hours=1))), met=False),
+            State(_streams(stream(forked=True)), met=False),
+            State(_streams(), met=False),
+        ),
+    ),
 }
+CASES = tuple((kind, state) for kind, (_, states) in KINDS.items() for state in states)
+OTHERWISE = tuple(one for one in Decision if one is not Decision.ALLOW)
+RULES = {kind: judged.policy(f"t HOLD: {text}").rules[0] for kind, (text, _) in KINDS.items()}
 
 
-@pytest.mark.parametrize("otherwise", [one for one in Decision if one is not Decision.ALLOW])
-@pytest.mark.parametrize("state", STATES)
-def test_what_a_rule_decides_is_its_otherwise_in_every_state_and_every_mode(otherwise: Decision, state: str) -> None:
-    break_, met = STATES[state]
-    rule = replace(POLICY.rules[0], otherwise=otherwise)
-    for asked, configured, canary in itertools.product(Mode, Mode, (True, False)):
-        policy: Policy = replace(POLICY, rules=(rule,), mode=configured)
-        known = break_(good())
+def _policy(name: str, kind: str, otherwise: Decision = Decision.HOLD, mode: Mode = Mode.ENFORCE) -> Policy:
+    return replace(POLICY, name=name, mode=mode, rules=(replace(RULES[kind], otherwise=otherwise),))
+
+
+def _known(*states: State) -> Facts:
+    """The good world, where each state is, and both people approved by either policy."""
+    known = replace(
+        good(), approvals=tuple(replace(one, rules=frozenset({"t", "p/t", "q/t"})) for one in good().approvals)
+    )
+    for state in states:
+        known = state.change(known)
+    return known
+
+
+def _strongest(*decided: Decision) -> Decision:
+    return min(decided, key=strength)
+
+
+@pytest.mark.parametrize(("kind", "state"), CASES)
+def test_two_policies_decide_what_the_stronger_of_them_does_in_every_state_of_what_they_look_at(
+    kind: str, state: State
+) -> None:
+    for other, besides in CASES:
+        if other == kind and besides is not state:
+            continue
+        policies = (_policy("p", kind, Decision.BLOCK), _policy("q", other, Decision.REQUIRE_APPROVAL))
+        known = _known(state, besides)
+        one = Decision.ALLOW if state.met else Decision.BLOCK
+        two = Decision.ALLOW if besides.met else Decision.REQUIRE_APPROVAL
+        found = judge(known, policies)
+        assert found.decision is _strongest(one, two)
+        # An exception to the rule of one policy is none to that of the other, which has the same id.
+        waived = judge(replace(known, waivers=(waiver("t", CLEO, DORA),)), policies).decision
+        assert waived is _strongest(Decision.ALLOW if state.waivable else one, two)
+        waived = judge(replace(known, waivers=(waiver("q/t", CLEO, DORA),)), policies).decision
+        assert waived is _strongest(one, Decision.ALLOW if besides.waivable else two)
+        for finding in found.findings:
+            rest = [other.otherwise for other in found.blockers if other is not finding]
+            assert finding.lifted or finding.then_decision is _strongest(Decision.ALLOW, *rest)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_two_rules_are_to_decide_the_stronger_wins_whichever_policy_it_is_of(kind: str) -> None:
+    open_ = KINDS[kind][1][1]
+    for other, one, two in itertools.product(KINDS, OTHERWISE, OTHERWISE):
+        if other == kind:
+            continue
+        policies = (_policy("p", kind, one), _policy("q", other, two))
+        assert judge(_known(open_, KINDS[other][1][1]), policies).decision is _strongest(one, two)
+
+
+@pytest.mark.parametrize(("kind", "state"), CASES)
+def test_beside_a_policy_without_rules_nothing_is_better_than_hold(kind: str, state: State) -> None:
+    bare = judged.policy(name="bare")
+    for otherwise in OTHERWISE:
+        policies = (_policy("p", kind, otherwise), bare)
+        expected = Decision.HOLD if state.met else _strongest(Decision.HOLD, otherwise)
+        assert judge(_known(state), policies).decision is expected
+        assert judge(_known(state), policies[::-1]).decision is expected
+
+
+@pytest.mark.parametrize("decided", Decision)
+def test_in_every_mode_of_caller_and_policies_the_strictest_says_whether_the_pipeline_goes_on(
+    decided: Decision,
+) -> None:
+    state = KINDS["require"][1][0 if decided is Decision.ALLOW else 1]
+    otherwise = Decision.HOLD if decided is Decision.ALLOW else decided
+    for asked, one, two, canary in itertools.product(Mode, Mode, Mode, (True, False)):
+        policies = (_policy("p", "require", otherwise, one), _policy("q", "approvals", Decision.BLOCK, two))
+        known = _known(state)
         known = replace(known, request=replace(known.request, mode=asked, canary=canary))
-        found = judge(known, (policy,))
-        assert found.decision is (Decision.ALLOW if met else otherwise)
-        enforced = Mode.ENFORCE in {asked, configured}
-        goes = found.decision is Decision.ALLOW or (canary and found.decision is Decision.ALLOW_WITH_CANARY)
-        assert found.proceed is (goes or not enforced)
+        found = judge(known, policies)
+        assert found.decision is decided
+        assert found.mode is max(asked, one, two, key=list(Mode).index)
+        goes = decided is Decision.ALLOW or (canary and decided is Decision.ALLOW_WITH_CANARY)
+        assert found.proceed is (goes or Mode.ENFORCE not in {asked, one, two})
         assert found.evaluated_at == NOW

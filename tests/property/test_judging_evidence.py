@@ -12,9 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.encoding import JsonObject
+from shared.judging.alone import alone
 from shared.judging.grouping import Evidence
 from shared.judging.values import Basis, Facts, Group, Link, Piece
-from tests.helpers.facts import COMMIT, DIGEST, NOW, OTHER_COMMIT, facts, link, stream
+from tests.helpers.facts import COMMIT, DIGEST, NOW, OTHER_COMMIT, TARGET, by_chain, facts, ingested, link, stream
 
 START = NOW - timedelta(hours=10)
 OTHER_DIGEST = "e" * 64
@@ -60,9 +61,14 @@ def holds(known: Facts, asks: Asks) -> bool:
 
 
 def met(group: Group, asks: Asks) -> bool:
-    readings = ((group.counts, group.size), *group.readings)
-    fits = all(WHERE[asks.where](counts, size) for counts, size in readings)
+    fits = all(WHERE[asks.where](one.counts, one.size) for one in group.readings)
     return group.cause is None and group.passed and fits and (group.signed or not asks.signed)
+
+
+def fits(piece: Piece, asks: Asks) -> bool:
+    """Whether a piece passed, and the tests of the rule: what fails one may hide something older that does not."""
+    old = asks.hours is not None and NOW - min(piece.observed_at, piece.received_at) > timedelta(hours=asks.hours)
+    return piece.passed and not old and (piece.signed or not asks.signed)
 
 
 def hours(number: int | None) -> timedelta | None:
@@ -105,7 +111,7 @@ def pieces(draw: st.DrawFn) -> tuple[Piece, ...]:
             )
             sequences[voice] += 1
         made.append(draw(changed(piece, made)))
-    return tuple(made)
+    return by_chain(made)
 
 
 @st.composite
@@ -191,7 +197,7 @@ def test_within_a_stream_the_order_of_arrival_means_nothing(
     for _ in range(2):
         rng.shuffle(arrivals)
         came = [replace(one, received_at=at, arrival=n) for one, (at, n) in zip(alone, arrivals, strict=True)]
-        results.append(holds(world(tuple(came), (link(),)), asks))
+        results.append(holds(world(by_chain(came), (link(),)), asks))
     assert results[0] == results[1]
 
 
@@ -201,7 +207,7 @@ def test_within_a_stream_the_order_of_arrival_means_nothing(
 @FEW
 @given(WORLDS, ASKS.filter(lambda asks: asks.where in SUMS), st.data())
 def test_taking_away_what_passed_never_helps(known: Facts, asks: Asks, data: st.DataObject) -> None:
-    passed = [one.id for one in known.evidence if one.passed and not Evidence(known).against(one)]
+    passed = [one.id for one in known.evidence if fits(one, asks) and not alone(one).against]
     gone = data.draw(st.sets(st.sampled_from(passed)) if passed else st.just(set[str]()))
     fewer = replace(known, evidence=tuple(one for one in known.evidence if one.id not in gone))
     assert holds(known, asks) or not holds(fewer, asks)
@@ -231,13 +237,93 @@ def test_growing_old_never_helps(known: Facts, asks: Asks, later: int, data: st.
     assert holds(known, asks) or not holds(older, asks)
 
 
+@FEW
+@given(WORLDS, ASKS, st.integers(0, 12), st.data())
+def test_a_sender_who_says_that_it_is_older_never_helps(
+    known: Facts, asks: Asks, earlier: int, data: st.DataObject
+) -> None:
+    ones = data.draw(st.sets(st.sampled_from([one.id for one in known.evidence])))
+    back = timedelta(hours=earlier)
+    older = (replace(one, observed_at=one.observed_at - back) if one.id in ones else one for one in known.evidence)
+    assert holds(known, asks) or not holds(replace(known, evidence=tuple(older)), asks)
+
+
+@FEW
+@given(WORLDS, ASKS, st.data())
+def test_what_a_collector_no_longer_measured_itself_never_helps(known: Facts, asks: Asks, data: st.DataObject) -> None:
+    ones = data.draw(st.sets(st.sampled_from([one.id for one in known.evidence])))
+    worse = (
+        replace(one, basis=Basis.DECLARED) if one.id in ones and one.by_collector else one for one in known.evidence
+    )
+    assert holds(known, asks) or not holds(replace(known, evidence=tuple(worse)), asks)
+
+
+# --- how a target stands ---
+
+
+@st.composite
+def voices(draw: st.DrawFn) -> Facts:
+    """What a few probes say of a few pods, and a collector among them, some of it held, some long ago."""
+    made = []
+    for index in range(draw(st.integers(1, 6))):
+        ready = draw(st.sampled_from([True, True, False]))
+        minutes, late = draw(st.integers(0, 40)), draw(st.integers(0, 10))
+        said = ingested(
+            "health",
+            {"metrics": {"ready": ready}},
+            id=f"sha256:{index:02}",
+            passed=ready,
+            content=f"{index}",
+            source=draw(st.sampled_from(["k8s", "mesh"])),
+            source_key=draw(st.sampled_from(["pod-a", "pod-b"])),
+            namespace=draw(st.sampled_from([TARGET.namespace, None])),
+            run=draw(st.sampled_from([None, None, "gh-1", "gh-2"])),
+            held=draw(st.sampled_from([None, None, None, "key_revoked"])),
+            received_at=NOW - timedelta(minutes=minutes),
+            observed_at=NOW - timedelta(minutes=minutes + late),
+            arrival=index,
+        )
+        if draw(st.integers(0, 3)) == 0:
+            said = replace(said, collector="col", stream="str", sequence=index, basis=Basis.CARRIED)
+        made.append(said)
+    return facts(*by_chain(made), streams=())
+
+
+def is_ready(known: Facts) -> bool:
+    found = Evidence(known).runtime("health", max_age=timedelta(minutes=15))
+    return bool(found) and all(
+        one.cause is None and one.passed and all(each.counts["ready"] is True for each in one.readings) for one in found
+    )
+
+
+@FEW
+@given(voices(), st.sampled_from(["lose", "hold", "age", "wait", "expire"]), st.data())
+def test_nothing_that_is_taken_away_held_or_grows_old_makes_a_target_look_better(
+    known: Facts, how: str, data: st.DataObject
+) -> None:
+    one = data.draw(st.sampled_from(known.evidence))
+    changes: dict[str, Callable[[Piece], tuple[Piece, ...]]] = {
+        "lose": lambda piece: () if piece.passed else (piece,),
+        "hold": lambda piece: (replace(piece, held="forked"),),
+        "age": lambda piece: (replace(piece, observed_at=piece.observed_at - timedelta(minutes=20)),),
+        "expire": lambda piece: (replace(piece, expires_at=NOW),),
+        "wait": lambda piece: (piece,),
+    }
+    worse = [after for piece in known.evidence for after in (changes[how](piece) if piece is one else (piece,))]
+    later = NOW + timedelta(minutes=10) if how == "wait" else NOW
+    assert is_ready(known) or not is_ready(replace(known, evidence=tuple(worse), now=later))
+
+
 # --- what never helps ---
 
 
 @FEW
 @given(WORLDS, pieces(), ASKS)
 def test_evidence_of_another_digest_changes_nothing(known: Facts, others: tuple[Piece, ...], asks: Asks) -> None:
-    foreign = tuple(replace(one, id=f"{one.id}-x", digests=frozenset({OTHER_DIGEST}), repeat_of=None) for one in others)
+    foreign = tuple(
+        replace(one, id=f"{one.id}-x", digests=frozenset({OTHER_DIGEST}), repeat_of=None, stream=f"{one.stream}-x")
+        for one in others
+    )
     links = tuple(replace(one, id=f"{one.id}-x", digest=OTHER_DIGEST) for one in known.links)
     more = replace(known, evidence=known.evidence + foreign, links=known.links + links)
     asked = {"signed": asks.signed, "max_age": hours(asks.hours)}
@@ -278,7 +364,9 @@ class Copy:
 
 def copy(one: Copy, sequence: int, arrival: int, files: int = FILES) -> Piece:
     passed = one.file != RED or one.attempt == 2
-    at = START + timedelta(minutes=30 * one.attempt, seconds=one.file)
+    received = NOW - timedelta(hours=5) + timedelta(seconds=arrival)
+    # The files of the first attempt lay about for hours; it was looked at before the second one was made.
+    seen = START + timedelta(seconds=one.file) if one.attempt == 1 else received
     return replace(
         plain(one.file, passed=passed, skipped=0, key=f"file-{one.file}"),
         id=f"sha256:{one.observer}-{sequence}-{one.attempt}",
@@ -289,8 +377,8 @@ def copy(one: Copy, sequence: int, arrival: int, files: int = FILES) -> Piece:
         run="run-1",
         reports=files,
         commits=frozenset({COMMIT}),
-        observed_at=at,
-        received_at=NOW - timedelta(hours=5) + timedelta(seconds=arrival),
+        observed_at=seen,
+        received_at=received,
         arrival=arrival,
     )
 
@@ -316,18 +404,19 @@ def test_one_red_file_of_400_is_never_hidden_by_the_others(seed: int) -> None:
     again = [replace(one, id=f"{one.id}-again", repeat_of=one.id, arrival=9000) for one in rng.sample(here, 20)]
     for number in (rng.randrange(1, len(here)), len(here) - 1, len(here)):
         feeding = (stream("a", collector="col_a", waiting=rng.choice([0, len(here) - number])),)
-        known = facts(*here[:number], *(again if number == len(here) else ()), streams=feeding)
-        assert not holds(known, SIGNED)
+        known = by_chain((*here[:number], *(again if number == len(here) else ())))
+        assert not holds(facts(*known, streams=feeding), SIGNED)
     missing = sorted({f"file-{n}" for n in range(FILES)} - {one.source_key for one in here})
     filled = [copy(Copy(int(one.removeprefix("file-")), "a", 1), 6000 + n, 9002) for n, one in enumerate(missing)]
-    assert not holds(facts(*here, *again, *filled, streams=()), SIGNED)
+    assert not holds(facts(*by_chain((*here, *again, *filled)), streams=()), SIGNED)
     retried = copy(Copy(RED, "a", 2), 5000, 9001)
-    assert holds(facts(*here, *again, *filled, retried, streams=()), SIGNED)
+    assert holds(facts(*by_chain((*here, *again, *filled, retried)), streams=()), SIGNED)
 
 
 def test_asked_after_each_file_the_answer_is_no_until_all_are_green() -> None:
     here = arriving(random.Random(7), 40)  # noqa: S311 - as above
-    assert not any(holds(facts(*here[:number], streams=()), SIGNED) for number in range(len(here) + 1))
+    for number in range(len(here) + 1):
+        assert not holds(facts(*by_chain(here[:number]), streams=()), SIGNED)
 
 
 def test_a_late_copy_of_the_red_file_counts_until_that_observer_has_seen_the_green_one() -> None:

@@ -1,8 +1,9 @@
 """S8, F50, F51: every route asks for what the table says; whoever brings less is refused, and changes no row anywhere.
 
-The tests walk the whole table of routes, each row asked in full as `tests/helpers/everyroute.py` asks it: a row that is
-new is walked by itself, and fails where it cannot be called. What may change at a refusal is when a good token was last
-used (`tokens.last_used_at`), and later the audit trail, which counts refusals.
+What people alone may do is walked in `tests/security/test_sessions.py`. The tests walk the whole table of routes,
+each row asked in full as `tests/helpers/everyroute.py` asks it: a row that is new is walked by itself, and fails
+where it cannot be called. What may change at a refusal is when a good token was last used (`tokens.last_used_at`),
+and later the audit trail, which counts refusals.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ from tests.helpers.databases import Databases
 from tests.helpers.everyroute import Everything, Tokens, all_rows, lesser, name_of, parameters_of
 from tests.helpers.receiving import UNLIMITED, Answer, Receiver, Sender, serving
 
-KEYED = [route for route in TABLE if not everyroute.is_open(route)]
+KEYED = [route for route in TABLE if not everyroute.is_open(route) and not everyroute.is_for_people(route)]
 LAST_SECONDS = 600.0
 
 
@@ -65,14 +66,17 @@ UNAUTHORIZED, FORBIDDEN, NOT_FOUND = (401, "unauthorized"), (403, "forbidden"), 
 
 
 def test_no_route_is_open_but_the_probes_the_documents_and_the_one_that_a_signature_opens() -> None:
-    unkeyed = {name_of(route): route.proof for route in TABLE if route not in KEYED}
+    unkeyed = {name_of(route): route.proof for route in TABLE if everyroute.is_open(route)}
     assert unkeyed == {
         "GET /healthz": Proof.NOTHING,
         "GET /readyz": Proof.NOTHING,
         "GET /metrics": Proof.NOTHING,
         "GET /api/v1/openapi.json": Proof.NOTHING,
+        "GET /releasepassport/v1/openapi.json": Proof.NOTHING,
         "GET /docs": Proof.NOTHING,
         "POST /api/v1/collectors/{collector_id}/access": Proof.SIGNED_BODY,
+        "GET /releasepassport/v1/auth/login": Proof.NOTHING,
+        "POST /releasepassport/v1/auth/login": Proof.PASSWORD,
     }
 
 
@@ -95,7 +99,7 @@ async def test_every_route_answers_a_good_token_so_that_the_others_here_are_refu
     )
     invitation = invited.json["items"][0]["token"]
     token = {Proof.SCOPED: tokens.of(*Scope), Proof.KNOWN: tokens.of(*Scope), Proof.INVITATION: invitation}
-    for route in TABLE:
+    for route in (one for one in TABLE if not everyroute.is_for_people(one)):
         answer = await everything.call(route, token.get(route.proof), invitation=invitation)
         assert answer.status in (route.gives or {200, 201}), (name_of(route), answer.body)
 
@@ -220,7 +224,7 @@ async def test_no_read_of_one_workspace_shows_what_another_holds(
 
 async def test_a_workspace_stays_whole_beside_another_one(everything: Everything, foreign: Tokens) -> None:
     key = foreign.of(*Scope)
-    for route in TABLE:
+    for route in KEYED:
         if route.method == "POST" and route.once and HTTPStatus.CREATED in route.gives:
             assert (await everything.call(route, key)).status == 201, name_of(route)
     with everything.receiver.store() as store:

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from shared.wire import API, GATE_API
 from tests.helpers.asked_by_document import ask
 
 MAX_EXAMPLES = 10
@@ -14,8 +15,9 @@ MAX_EXAMPLES = 10
 
 
 @pytest.mark.timeout(300)
-async def test_schemathesis_finds_nothing_with_every_check_on() -> None:
-    ran = await ask(MAX_EXAMPLES, seed=16)
+@pytest.mark.parametrize("root", [API, GATE_API])
+async def test_schemathesis_finds_nothing_with_every_check_on(root: str) -> None:
+    ran = await ask(MAX_EXAMPLES, seed=16, root=root)
     assert ran.good, ran.said
     assert "No issues found" in ran.said
     events = {json.loads(line)["event"] for line in ran.log.splitlines()}

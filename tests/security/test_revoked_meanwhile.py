@@ -16,7 +16,7 @@ from tests.helpers.everyroute import Everything, Tokens, all_rows, name_of
 from tests.helpers.receiving import JSON, UNLIMITED, Answer, serving
 
 WRITES = [route for route in TABLE if route.method != "GET" and route.proof not in {Proof.NOTHING, Proof.SIGNED_BODY}]
-KEYED = [route for route in WRITES if route.proof is not Proof.INVITATION]
+KEYED = [route for route in WRITES if route.proof in {Proof.SCOPED, Proof.KNOWN}]
 ASIDE = {"tokens", "audit", "register", "revocations"}
 """What the revocation itself writes."""
 

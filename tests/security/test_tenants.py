@@ -19,7 +19,10 @@ from sqlalchemy import select
 
 from receiver import (
     access,
+    activate,
+    approve,
     ask,
+    comment,
     enrol,
     expect,
     fsck,
@@ -28,8 +31,11 @@ from receiver import (
     people,
     release,
     revoke,
+    sessions,
     setup,
+    simulate,
     streams,
+    waive,
     watch,
 )
 from receiver.caller import Caller, operator
@@ -38,7 +44,10 @@ from receiver.core.asking import Wanted
 from receiver.core.expectations import After, Expectation
 from receiver.core.posting import Record
 from receiver.core.revocation import Asked, Loss, What
+from receiver.core.sessions import Lasts
+from receiver.persons import Doing
 from receiver.record import Once
+from receiver.store.answered import Answered, Reply
 from receiver.store.parts import Parts
 from receiver.store.schema import METADATA
 from shared import dsse
@@ -46,6 +55,8 @@ from shared.encoding import JsonObject, parse_payload, sha256
 from shared.errors import CarnetError, UntrustedError
 from shared.keyring import open_keyring
 from shared.keys import Ed25519Signer
+from shared.passports import APPROVAL, PASSPORT, WAIVER
+from shared.passports import POLICY as POLICY_ACT
 from shared.predicates import (
     CLAIMED,
     COLLECTED,
@@ -62,11 +73,21 @@ from shared.requests import RequestKind
 from tests.helpers import build
 from tests.helpers.build_acts import ALICE, BOB
 from tests.helpers.databases import Databases
+from tests.helpers.decided import DIGEST, TARGET, decided, facts
 from tests.helpers.fleet import NOW, Receiver, Spool, make_receiver, seeded, told
 from tests.helpers.posts import Pipeline
+from tests.helpers.releases import ingest
 
 MINUTE = timedelta(minutes=1)
 STREAM = "ab" * 16
+POLICY = b"""\
+apiVersion: carnet/v1
+kind: GatePolicy
+metadata: {name: readiness}
+scope: {services: [payments], environments: [production]}
+mode: enforce
+rules: [{id: rollback, expect: "rollback.available", otherwise: HOLD}]
+"""
 SCANS = Expectation("a scan of every run", (ClaimType.SECURITY_SCAN,), After.RUN, 10 * MINUTE)
 RUN: JsonObject = {
     "repositoryFullName": "acme/payments-api",
@@ -132,6 +153,7 @@ def history(receiver: Receiver, seed: int) -> Iterator[None]:
         yield
     pipeline.attest()
     pipeline.attest(passed=False)
+    ingest(pipeline, {"type": "health", "status": "passed"}, {"type": "smoke", "status": "failed"})
     yield
     people.add(store, workspace, "alice@acme.example", Role.ADMIN, "correct horse battery", receiver.now)
     ask.ask(
@@ -149,6 +171,13 @@ def history(receiver: Receiver, seed: int) -> Iterator[None]:
     copy = Spool(receiver.audience, spool.key, spool.collector_id, seeded(seed + 50), STREAM)
     receiver.take(caller, "batch-3", copy.entries(2))
     yield
+    activate.upload(store, receiver.audience, POLICY, by, receiver.now)
+    simulate.simulate(store, workspace, POLICY, 30 * 1440 * MINUTE, "operator", receiver.now, lambda _done, _of: None)
+    tried = activate.Wanted("readiness")
+    activate.activate(store, receiver.signers, tried, by, receiver.now, receiver.random)
+    yield
+    people_act(receiver)
+    yield
     asked = Asked(What.COLLECTOR, spool.collector_id, Loss.COMPROMISED, NOW, "stolen")
     effect = revoke.revoke(store, receiver.signers, asked, by, receiver.now, receiver.random)
     yield
@@ -157,6 +186,23 @@ def history(receiver: Receiver, seed: int) -> Iterator[None]:
     yield
     again, caller = joined(receiver, seed + 10, "ci-02", "cd" * 16)
     receiver.take(caller, "batch-1", again.entries(2))
+
+
+def people_act(receiver: Receiver) -> None:
+    """Somebody signs in, approves a release, waives a rule for it, and says so."""
+    store, now, random_bytes = receiver.store, receiver.now, receiver.random
+    account = next(one for one in people.listed(store, receiver.workspace_id) if one.email == ALICE.subject)
+    cookie = sessions.begin(store, sessions.Proved(receiver.workspace_id, account), now, random_bytes, Lasts()).cookie
+    doing = Doing(sessions.recognise(store, cookie, now, Lasts()).caller, now, random_bytes)
+    row = decided(store, receiver.signers, facts(now), random=random_bytes)
+
+    def said(_done: object) -> Answered:
+        return Answered(200, b"{}")
+
+    yes = approve.Yes(row.passport_id)
+    approve.approve(store, receiver.signers, yes, doing, Reply(None, said))
+    waive.waive(store, receiver.signers, waive.Wanted("tests", TARGET, DIGEST, "known"), doing, Reply(None, said))
+    comment.comment(store, row.passport_id, "go", doing, Reply(None, said))
 
 
 def joined(receiver: Receiver, seed: int, name: str = "ci-01", stream: str = STREAM) -> tuple[Spool, Caller]:
@@ -251,6 +297,10 @@ def test_no_statement_of_one_workspace_verifies_under_the_keyring_of_the_other(
             RECEIPT,
             CLAIMED,
             MISSING,
+            PASSPORT,
+            APPROVAL,
+            WAIVER,
+            POLICY_ACT,
         }
         for type_, envelope in signed:
             with pytest.raises(UntrustedError):

@@ -8,7 +8,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import ConfigDict, Field
 
-from receiver import enrol, lookup
+from receiver import enrol, licensing, lookup
 from receiver import streams as stream_cases
 from receiver.core.admit import KeyState
 from receiver.core.completeness import Lack, Standing
@@ -143,6 +143,7 @@ async def invite(request: web.Request) -> web.Response:
         services=asked.limits.services,
         environments=asked.limits.environments,
     )
+    await desk.ask(licensing.allow_new, services(request).licence, "collectors", desk.now())
     made = await desk.change(
         enrol.invite,
         caller(request),

@@ -116,6 +116,10 @@ class Deployment(Recorded):
 
     environment: str
     status: Annotated[DeploymentStatus, Field(strict=False)]
+    authorized: bool | None
+    """Whether the passport in force when it was received allowed it; null of what was only announced or ended."""
+    authorized_reason: _Text
+    """Why, naming the passport."""
     missing: bool
     """It was announced, its time is over, and it has not come."""
     expected_until: _Time
@@ -155,13 +159,16 @@ def shown_deployment(view: lookup.RecordView, now: datetime) -> Deployment:
     """Write a deployment as it stands now: whether it is missing depends on the time."""
     row = view.row
     announced = row.fields.get("status") == DeploymentStatus.EXPECTED
-    added = {"missing": row.awaited_until is not None and row.awaited_until < now}
+    allowed = view.authorized
+    added: dict[str, Any] = {"missing": row.awaited_until is not None and row.awaited_until < now, "authorized": None}
+    if allowed is not None:
+        added |= {"authorized": allowed.authorized, "authorizedReason": allowed.reason}
     return _shown(Deployment, view, added | ({"expectedUntil": due(row.fields, row.created_at)} if announced else {}))
 
 
 def view_of(stored: Stored) -> lookup.RecordView:
     """What was stored, as reads give it."""
-    return lookup.RecordView(stored.record, stored.attestation_id, stored.against, stored.standing)
+    return lookup.RecordView(stored.record, stored.attestation_id, stored.against, stored.standing, stored.authorized)
 
 
 def with_cut(answer: _R, stored: Stored) -> _R:

@@ -49,6 +49,7 @@ def test_a_short_file_is_enough_and_what_it_does_not_say_is_safe(tmp_path: Path)
         (GOOD + "[ship]\nmax_entries = 0\n", "(given: '0')"),
         (GOOD + "[ship]\nheartbeat_seconds = -1\n", "ship.heartbeat_seconds"),
         (GOOD + "[ship]\nheartbeat_seconds = nan\n", "ship.heartbeat_seconds"),
+        (GOOD + "[ship]\nheartbeat_seconds = 301\n", "ship.heartbeat_seconds"),
         (GOOD + "[ship]\nmax_batch_bytes = 1000\n", "ship.max_batch_bytes"),
         (GOOD + "[spool]\njournal = 'off'\n", "spool.journal"),
         (GOOD.replace("reports", "Reports"), "roots.0.name"),

@@ -457,7 +457,7 @@ MIB = 1024 * 1024
 
 def giant_array_beside() -> Iterator[bytes]:
     yield b'{"other":{"deep":[['
-    for number in range(8):
+    for number in range(5):
         yield (b"," if number else b"") + b",".join(b'[%d,{"a":"xx"},[],"y"]' % n for n in range(45_000))
     yield b']]},"items":[{"a":1}]}'
 
@@ -471,7 +471,7 @@ def giant_object_beside() -> Iterator[bytes]:
 
 def giant_item() -> Iterator[bytes]:
     yield b'{"items":[{"noise":['
-    for number in range(50):
+    for number in range(25):
         yield (b"," if number else b"") + b",".join([b'{"p":[{},{}],"q":"text of some length"}'] * 5_000)
     yield b'],"a":1}]}'
 

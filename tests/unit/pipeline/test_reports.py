@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
-from tests.helpers import programs
+from collector.commands.program import program
 from tests.helpers.pipelines import GITHUB, SHA, carnet, environment
 from tests.helpers.secrets import planted
 
@@ -66,8 +67,7 @@ def test_a_secret_in_a_reports_path_is_not_told(tmp_path: Path) -> None:
     ids=lambda path: path.name,
 )
 def test_a_report_is_posted_as_a_collector_previews_it(report: Path) -> None:
-    said = programs.call("carnet-collector", "preview", str(report), "--output", "json", ok=(0, 65))
-    preview = json.loads(said)
+    preview = json.loads(CliRunner().invoke(program, ["preview", str(report), "--output", "json"]).stdout)
     done = carnet(environment(**GITHUB), "attest", "--report", str(report), "--dry-run", "--output", "json")
     if "error" in preview:
         assert done.returncode == 65

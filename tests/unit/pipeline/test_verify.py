@@ -16,6 +16,7 @@ from shared.encoding import b64encode, format_time
 from shared.wire import emit_keyring
 from tests.helpers.build import NOW, root_signer, signer
 from tests.helpers.build_passports import ARTIFACT, World, keyring_that_revokes, world
+from tests.helpers.pipelines import carnet, environment
 from tests.helpers.programs import command
 from tests.helpers.replayable import Judged
 
@@ -32,9 +33,7 @@ class Done:
 
 
 def carnet_verify(*words: str | Path) -> Done:
-    run = subprocess.run(
-        [command("carnet"), "verify", *map(str, words)], capture_output=True, text=True, check=False, timeout=60
-    )
+    run = carnet(environment(), "verify", *map(str, words))
     return Done(run.returncode, run.stdout, run.stderr)
 
 
@@ -73,6 +72,16 @@ def test_a_canary_must_be_said(tmp_path: Path) -> None:
     bundle = exported(tmp_path, decision="ALLOW_WITH_CANARY")
     assert carnet_verify(bundle, "--key", PINNED, *FOR, *THEN).status == 1
     assert carnet_verify(bundle, "--key", PINNED, *FOR, *THEN, "--canary").status == 0
+
+
+def test_a_passport_whose_inputs_are_not_all_in_the_file_allows_nothing_and_says_so(tmp_path: Path) -> None:
+    bundle = exported(tmp_path, inputs_omitted=3)
+    done = carnet_verify(bundle, "--key", PINNED, *FOR, *THEN)
+    assert (done.status, done.out.split()[0]) == (1, "ALLOW")
+    assert "no: 3 of its inputs are not here" in done.out
+    authentic = carnet_verify(bundle, "--key", PINNED, "--authentic")
+    assert authentic.status == 0
+    assert "not checked: 3 more inputs" in authentic.out
 
 
 def test_what_is_not_authentic_exits_77_and_says_why(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from receiver.core.posting import Record
-from receiver.store import attestations, records, suspects
+from receiver.store import attestations, passports, records, suspects
 from receiver.store.attestations import Filters
 from receiver.store.engine import Tx
 from receiver.store.records import RecordFilters
@@ -32,6 +32,14 @@ RECORDS = {
     "pull request": RecordFilters(pr_number=7),
 }
 
+PASSPORTS = {
+    "all": passports.Filters(),
+    "service": passports.Filters(service="api"),
+    "environment": passports.Filters(environment="production"),
+    "digest": passports.Filters(digest=bytes(32)),
+    "text": passports.Filters(text="9f3c8b7"),
+}
+
 
 @pytest.fixture(scope="module")
 def receiver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
@@ -52,6 +60,22 @@ def plan(tx: Tx, read: Any) -> list[str]:  # noqa: ANN401 - whatever is read
     event.remove(tx, "before_cursor_execute", note)
     statement, parameters = asked[-1]
     return [str(row[3]) for row in tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+
+@pytest.mark.parametrize("name", PASSPORTS)
+def test_a_page_of_passports_is_neither_sorted_nor_searched_for(receiver: Receiver, name: str) -> None:
+    steps = receiver.store.read(
+        lambda tx: plan(tx, lambda tx: passports.page(tx, receiver.workspace_id, PASSPORTS[name], 10, None))
+    )
+    assert steps
+    assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
+
+
+def test_the_passport_in_force_is_the_last_of_its_index(receiver: Receiver) -> None:
+    steps = receiver.store.read(
+        lambda tx: plan(tx, lambda tx: passports.in_force(tx, receiver.workspace_id, bytes(32)))
+    )
+    assert steps == ["SEARCH passports USING INDEX sqlite_autoindex_passports_3 (workspace_id=? AND release_key=?)"]
 
 
 @pytest.mark.parametrize("name", LISTS)

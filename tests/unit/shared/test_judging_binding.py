@@ -1,6 +1,7 @@
 """Which evidence is about a digest, a sentence for each: links are as strong as their weakest end, and not guessed."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -12,6 +13,7 @@ from tests.helpers.facts import (
     COMMIT,
     DIGEST,
     OTHER_COMMIT,
+    ago,
     facts,
     green_tests,
     ingested,
@@ -139,9 +141,53 @@ def test_evidence_on_a_target_counts_for_that_target_alone() -> None:
 
 def test_the_newest_word_of_each_source_on_the_target_counts() -> None:
     said = ingested("health", {"ready": False}, passed=False, source="probe", source_key="run-1", arrival=1)
-    newer = ingested("health", {"ready": True}, source="probe", source_key="run-2", arrival=2, id="newer")
+    newer = ingested("health", {"ready": True}, source="probe", source_key="run-1", arrival=2, id="newer")
     other = ingested("health", {"ready": False}, passed=False, source="mesh", source_key="run-3", arrival=1, id="other")
     [group] = Evidence(facts(said, newer)).runtime("health")
     assert (group.passed, group.counts["ready"]) == (True, True)
     [group] = Evidence(facts(said, newer, other)).runtime("health")
-    assert (group.passed, group.counts["ready"]) == (False, False)
+    assert (group.passed, [one.counts["ready"] for one in group.readings]) == (False, [False])
+
+
+def pod(name: str, *, ready: bool, minutes: int, **changes: object) -> Piece:
+    """What one probe says of one pod."""
+    seen = {"received_at": ago(minutes=minutes), "observed_at": ago(minutes=minutes)}
+    said: dict[str, object] = {"source": "k8s", "source_key": f"k8s/{name}", "id": f"{name}-{minutes}", "passed": ready}
+    said["content"] = f"{name}{minutes}"
+    return ingested("health", {"metrics": {"ready": ready}}, **{**said, **seen, **changes})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pod("b", ready=True, minutes=4),
+        pod("a", ready=True, minutes=4, namespace=None),
+        pod("a", ready=True, minutes=4, source="mesh"),
+        pod("a", ready=True, minutes=4, source_key="another"),
+    ],
+)
+def test_one_that_is_not_ready_is_hidden_by_no_other_pod_namespace_or_source(other: Piece) -> None:
+    no = pod("a", ready=False, minutes=5)
+    [group] = Evidence(facts(no, other)).runtime("health")
+    assert not group.passed
+    [group] = Evidence(facts(no, other, pod("a", ready=True, minutes=3))).runtime("health")
+    assert group.passed
+
+
+def test_a_voice_that_fell_silent_says_nothing_more_but_a_no() -> None:
+    limit = timedelta(minutes=15)
+    old, fresh = pod("a", ready=True, minutes=60), pod("b", ready=True, minutes=1)
+    [alone] = Evidence(facts(old)).runtime("health", max_age=limit)
+    assert alone.cause is Cause.STALE
+    [beside] = Evidence(facts(old, fresh)).runtime("health", max_age=limit)
+    assert (beside.cause, beside.passed, beside.age) == (None, True, timedelta(minutes=1))
+    [no] = Evidence(facts(pod("a", ready=False, minutes=60), fresh)).runtime("health", max_age=limit)
+    assert not no.passed
+
+
+def test_of_one_source_that_tells_by_releases_the_later_release_counts() -> None:
+    before, after = pod("a", ready=False, minutes=5, run="gh-1"), pod("b", ready=True, minutes=4, run="gh-2")
+    [group] = Evidence(facts(before, after)).runtime("health")
+    assert group.passed
+    [group] = Evidence(facts(before, replace(after, source="mesh"))).runtime("health")
+    assert not group.passed

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from shared.encoding import JsonObject
+from shared.errors import MalformedError
 from shared.judging.ageing import skew
 from shared.judging.grouping import Evidence
 from shared.judging.values import Basis, Cause, Group, Piece
@@ -60,6 +61,10 @@ def ids(found: Group) -> list[str]:
     return sorted(one.id for one in found.members)
 
 
+def speaking(found: Group) -> list[str]:
+    return sorted(one.id for one in (*found.members, *found.doubted))
+
+
 OLD, NEW = at(30), at(10)
 RERUN = {"run": "run-2"}
 MEMBERS: list[tuple[str, tuple[Piece, ...], list[str], bool]] = [
@@ -69,7 +74,7 @@ MEMBERS: list[tuple[str, tuple[Piece, ...], list[str], bool]] = [
     ("a newer run of a file replaces it", (red("a", **OLD), green("b", **NEW, **RERUN)), ["b"], True),
     (
         "within a stream the sequence is the order, whatever came first",
-        (red("a", stream="s", sequence=1, **NEW), green("b", stream="s", sequence=2, **OLD)),
+        (red("a", stream="s", sequence=1, **OLD), green("b", stream="s", sequence=2, arrival=0, **OLD)),
         ["b"],
         True,
     ),
@@ -81,10 +86,41 @@ MEMBERS: list[tuple[str, tuple[Piece, ...], list[str], bool]] = [
     ),
     ("what was received at one time stands side by side", (red("a"), green("b")), ["a", "b"], False),
     (
-        "of one time of receipt the order of storage counts",
-        (red("a", arrival=1), green("b", arrival=2)),
+        "of one time of receipt a source's posts stand in the order of storage",
+        (posted(red("a", arrival=1), source_key="p"), posted(green("b", arrival=2), source_key="p")),
         ["b"],
         True,
+    ),
+    (
+        "a copy that was made before the red one was here does not hide it, though it came later",
+        (red("a", **at(20)), green("b", observed_at=ago(minutes=25), received_at=ago(minutes=10))),
+        ["a", "b"],
+        False,
+    ),
+    (
+        "nor if the red one's clock is behind",
+        (
+            red("a", observed_at=ago(minutes=60), received_at=ago(minutes=20)),
+            green("b", observed_at=ago(minutes=25), received_at=ago(minutes=10)),
+        ),
+        ["a", "b"],
+        False,
+    ),
+    (
+        "a later run of another job replaces nothing",
+        (
+            red("a", source_key="unit/a", reports=2, **OLD),
+            green("b", source_key="unit/b", reports=2, **OLD),
+            green("c", source_key="win/a", reports=1, job="win", **NEW, **RERUN),
+        ),
+        ["a", "b", "c"],
+        False,
+    ),
+    (
+        "nor does one of another repository",
+        (red("a", source_key="a", **OLD), green("b", source_key="b", repository="x", reports=1, **NEW, **RERUN)),
+        ["a", "b"],
+        False,
     ),
     (
         "another file of a newer run does not hide a red one",
@@ -116,6 +152,13 @@ MEMBERS: list[tuple[str, tuple[Piece, ...], list[str], bool]] = [
     ),
     ("a collector's newer word replaces a post", (posted(red("a", **OLD)), green("b", **NEW, **RERUN)), ["b"], True),
     ("but not one of the same run", (posted(red("a", **OLD)), green("b", **NEW)), ["a", "b"], False),
+    ("nor one that names no run", (posted(red("a", **OLD)), green("b", run=None, **NEW)), ["a", "b"], False),
+    (
+        "a newer run that another source posts does not",
+        (posted(red("a", source="x", **OLD)), posted(green("b", source="y", **NEW, **RERUN))),
+        ["a", "b"],
+        False,
+    ),
     (
         "a post of a newer run replaces a post",
         (posted(red("a", **OLD)), posted(green("b", **NEW, **RERUN))),
@@ -147,13 +190,14 @@ MEMBERS: list[tuple[str, tuple[Piece, ...], list[str], bool]] = [
         True,
     ),
     (
-        "streams whose clocks went back make a ring: all of it stays",
+        "a repeat of a repeat keeps the place of the first of all",
         (
-            green("a", stream="s", sequence=1, observed_at=ago(minutes=5), received_at=ago(minutes=5)),
-            green("b", stream="s", sequence=2, **at(30)),
-            red("c", **at(20)),
+            green("a", stream="s", sequence=1, **at(30)),
+            red("b", stream="s", sequence=2, **at(20)),
+            green("c", stream="s", sequence=3, repeat_of="a", content="a", **at(10)),
+            green("d", stream="s", sequence=4, repeat_of="c", content="a", **at(5)),
         ),
-        ["a", "b", "c"],
+        ["b"],
         False,
     ),
 ]
@@ -163,18 +207,22 @@ MEMBERS: list[tuple[str, tuple[Piece, ...], list[str], bool]] = [
 def test_what_takes_the_place_of_what(pieces: tuple[Piece, ...], members: list[str], *, passed: bool) -> None:
     for order in (pieces, pieces[::-1]):
         found = group(*order)
-        assert (ids(found), found.passed, found.cause) == (members, passed, None)
+        assert (speaking(found), found.passed, found.cause) == (members, passed, None)
 
 
 # --- what does not help ---
 
 DIRECT: dict[str, Any] = {"digests": frozenset({DIGEST})}
 BESIDE: dict[str, Any] = {"source_key": "other"}
-HELPLESS: list[tuple[str, Piece, dict[str, Any], Cause]] = [
+IDLE: list[tuple[str, Piece, dict[str, Any], Cause]] = [
     ("its key was revoked", green("x", held="key_revoked"), {}, Cause.REVOKED),
     ("it is held for another reason", green("x", held="forked"), {}, Cause.HELD),
+    ("it is posted where a signature is due", posted(green("x")), {"signed": True}, Cause.UNSIGNED),
+]
+"""What neither helps nor hurts if it passed: nobody that is trusted said it."""
+UNFIT: list[tuple[str, Piece, dict[str, Any], Cause]] = [
     ("it has expired", green("x", expires_at=NOW), {}, Cause.STALE),
-    ("it is too old", green("x", **at(20)), {"max_age": timedelta(minutes=19)}, Cause.STALE),
+    ("it is too old", green("x", observed_at=ago(minutes=20)), {"max_age": timedelta(minutes=19)}, Cause.STALE),
     (
         "its sender says that it is too old",
         green("x", observed_at=ago(days=2)),
@@ -182,12 +230,13 @@ HELPLESS: list[tuple[str, Piece, dict[str, Any], Cause]] = [
         Cause.STALE,
     ),
     ("it is declared where a signature is due", green("x", basis=Basis.DECLARED), {"signed": True}, Cause.UNSIGNED),
-    ("it is posted where a signature is due", posted(green("x")), {"signed": True}, Cause.UNSIGNED),
     ("it repeats what is not known", green("x", repeat_of="gone"), {"max_age": timedelta(days=1)}, Cause.STALE),
 ]
+"""What fails a test of the rule: it is selected first, and nothing stands in for it."""
+HELPLESS = [*IDLE, *UNFIT]
 
 
-@pytest.mark.parametrize(("piece", "asked", "cause"), [row[1:] for row in HELPLESS], ids=[row[0] for row in HELPLESS])
+@pytest.mark.parametrize(("piece", "asked", "cause"), [row[1:] for row in IDLE], ids=[row[0] for row in IDLE])
 def test_what_does_not_help_neither_passes_alone_nor_hurts_where_it_passed(
     piece: Piece, asked: dict[str, Any], cause: Cause
 ) -> None:
@@ -199,26 +248,38 @@ def test_what_does_not_help_neither_passes_alone_nor_hurts_where_it_passed(
     assert [one.id for one in beside.doubted] == ["x"]
 
 
+@pytest.mark.parametrize(("piece", "asked", "cause"), [row[1:] for row in UNFIT], ids=[row[0] for row in UNFIT])
+def test_what_is_selected_and_fails_a_test_is_not_covered_by_others_nor_replaced_by_something_older(
+    piece: Piece, asked: dict[str, Any], cause: Cause
+) -> None:
+    assert group(piece, **asked).cause is cause
+    for other in (green("y", **at(1), **BESIDE), green("y", **at(19))):
+        for of_it in (piece, replace(piece, held="forked")):
+            assert group(of_it, other, **asked).cause is cause
+    newer = green("z", **at(1))
+    assert group(piece, newer, **asked).cause is None
+
+
 @pytest.mark.parametrize(("piece", "asked", "cause"), [row[1:] for row in HELPLESS], ids=[row[0] for row in HELPLESS])
 def test_what_does_not_help_counts_where_it_failed_until_something_newer_of_its_kind_is_here(
     piece: Piece, asked: dict[str, Any], cause: Cause
 ) -> None:
     failed = replace(piece, passed=False, evidence=red("r").evidence)
     beside = group(failed, green("y", **at(1), **BESIDE), **asked)
-    assert (beside.cause, beside.passed) == (None, False)
-    assert [counts["failed"] for counts, _ in beside.readings] == [3]
+    assert beside.cause is (cause if (piece, asked, cause) in [row[1:] for row in UNFIT] else None)
+    assert not beside.passed
+    assert [one.counts["failed"] for one in beside.readings if one.counts["failed"]] == [3]
     newer = green("y", source_key=failed.source_key, **at(1))
     if not failed.by_collector:
         newer = replace(newer, run="run-2")
     after = group(failed, newer, **asked)
     assert (after.cause, after.passed, ids(after), after.doubted) == (None, True, ["y"], ())
-    assert cause
 
 
 def test_what_is_held_is_read_as_if_it_counted_too() -> None:
     t, held = green("t", **OLD), green("h", held="forked", evidence=SKIPPED, **NEW)
     found = group(t, held)
-    assert [(counts["skipped"], size) for counts, size in found.readings] == [(9, 2), (9, 1)]
+    assert [(one.counts["skipped"], one.size) for one in found.readings] == [(0, 1), (9, 1)]
 
 
 # --- what speaks against a group ---
@@ -256,11 +317,75 @@ def test_while_fewer_reports_are_here_than_the_run_says_a_group_is_on_its_way() 
     assert group(a, replace(b, held="forked")).cause is Cause.ON_ITS_WAY
 
 
-def test_a_rerun_that_has_only_begun_takes_nothing_from_a_run_that_is_whole() -> None:
+def test_a_rerun_that_has_only_begun_is_waited_for() -> None:
     first = (green("a", source_key="a", reports=2, **OLD), green("b", source_key="b", reports=2, **OLD))
     begun = green("c", source_key="a", reports=2, **NEW, **RERUN)
     assert group(*first).cause is None
-    assert group(*first, begun).cause is None
+    found = group(*first, begun)
+    assert (found.cause, found.detail) == (Cause.ON_ITS_WAY, "not here yet: 1 report")
+    assert group(*first, begun, green("d", source_key="b", reports=2, **NEW, **RERUN)).cause is None
+
+
+def test_reports_are_counted_by_run_and_job_and_none_of_another_makes_up_for_what_one_lacks() -> None:
+    a, b = green("a", source_key="a", reports=2, **OLD), green("b", source_key="b", reports=2, **OLD)
+    alone = group(a)
+    assert (alone.cause, alone.detail) == (Cause.ON_ITS_WAY, "not here yet: 1 report")
+    others = [
+        green("c", source_key="c", **NEW, **RERUN),
+        green("c", source_key="c", job="win", reports=1, **NEW),
+        posted(green("c", **NEW)),
+        posted(green("c", reports=1, **NEW, **RERUN)),
+        green("c", source_key="c", repository="acme/other", reports=1, **NEW, **RERUN),
+    ]
+    for other in others:
+        assert group(a, other).cause is Cause.ON_ITS_WAY
+        assert group(a, b, other).cause is None
+    most = group(a, replace(b, reports=400))
+    assert (most.cause, most.detail) == (Cause.ON_ITS_WAY, "not here yet: 398 reports")
+    whole_rerun = [green(one, source_key=one, reports=2, **NEW, **RERUN) for one in ("c", "d")]
+    assert group(a, *whole_rerun).cause is None
+    assert group(a, replace(b, job="win", source_key="b"), *whole_rerun).cause is Cause.ON_ITS_WAY
+
+
+def test_what_a_later_run_of_the_job_left_behind_grows_old_without_harm_and_still_counts_where_it_failed() -> None:
+    day = timedelta(days=1)
+    nightly = green("a", source_key="scan-1", **at(3 * 24 * 60)), green("b", source_key="scan-2", **NEW, **RERUN)
+    assert group(nightly[0], max_age=day).cause is Cause.STALE
+    found = group(*nightly, max_age=day)
+    assert (found.cause, found.passed, ids(found)) == (None, True, ["b"])
+    failed = replace(nightly[0], passed=False, evidence=red("r").evidence)
+    found = group(failed, nightly[1], max_age=day)
+    assert (found.passed, [one.counts["failed"] for one in found.readings]) == (False, [0, 3])
+
+
+def test_a_stream_that_is_told_out_of_its_order_is_not_judged() -> None:
+    late, early = green("a", stream="s", sequence=1, **NEW), red("b", stream="s", sequence=2, **OLD)
+    with pytest.raises(MalformedError, match="known since later"):
+        group(late, early)
+
+
+def test_what_tokens_bring_lends_no_weight_to_what_collectors_signed() -> None:
+    half: JsonObject = {"coverage": 50.0, "linesCovered": 500, "linesTotal": 1000}
+    full: JsonObject = {"coverage": 100.0, "linesCovered": 10**6, "linesTotal": 10**6}
+    made = piece("COVERAGE", "cov", half)
+    post = replace(posted(piece("COVERAGE", "cov", full, id="sha256:p")), content="p")
+    found = group(made, post)
+    assert (found.counts["coverage"], found.size, found.weakest) == (50.0, 1, Basis.MEASURED)
+    assert [one.size for one in found.readings] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("kind", "evidence"),
+    [
+        ("SBOM", {"componentCount": 3, "vulnerabilities": -5}),
+        ("SECURITY_SCAN", {"high": 0, "suppressed": -1}),
+        ("SECURITY_SCAN", {"high": 0, "rules": [], "rulesOmitted": -3}),
+        ("TEST_RESULTS", {"failedTests": [], "failedTestsOmitted": "none"}),
+    ],
+)
+def test_a_count_below_zero_is_a_contradiction_wherever_it_stands(kind: str, evidence: JsonObject) -> None:
+    found = group(piece(kind, "x", evidence))
+    assert (found.cause, found.passed) == (Cause.CONTRADICTED, False)
 
 
 # --- names, counts, ages ---
@@ -359,8 +484,8 @@ def test_a_link_that_is_held_brings_no_replaced_file_back_where_another_link_sti
 
 def test_a_post_that_passed_is_no_reading_where_a_signature_is_due() -> None:
     said = posted(green("p", evidence=SKIPPED))
-    assert group(green("a"), said, signed=True).readings == ()
-    assert len(group(green("a"), replace(said, passed=False), signed=True).readings) == 1
+    assert group(green("a"), said, signed=True).others == ()
+    assert len(group(green("a"), replace(said, passed=False), signed=True).others) == 1
 
 
 def test_a_signature_that_is_lost_with_a_held_link_is_told_as_held() -> None:
@@ -368,4 +493,25 @@ def test_a_signature_that_is_lost_with_a_held_link_is_told_as_held() -> None:
     found = group(green("a", evidence=SKIPPED), signed=True, links=links)
     assert found.cause is Cause.HELD
     beside = group(green("a"), green("b", digests=frozenset({DIGEST}), **BESIDE), signed=True, links=links)
-    assert ([one.id for one in beside.doubted], len(beside.readings)) == (["a"], 1)
+    assert ([one.id for one in beside.doubted], len(beside.others)) == (["a"], 1)
+
+
+# --- what was worked out of a piece before ---
+
+
+def test_a_copy_of_a_piece_that_was_judged_is_judged_by_its_own_fields() -> None:
+    before = green("sha256:a")
+    assert group(before).passed
+    assert not group(replace(before, passed=False)).passed
+    assert group(replace(before, against=("it says worse elsewhere",))).cause is Cause.CONTRADICTED
+    assert group(replace(before, evidence=SKIPPED)).counts["skipped"] == 9
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_group_reads_the_same_whether_or_not_something_older_was_there(signed: bool) -> None:  # noqa: FBT001
+    files = [green(f"sha256:{key}", source_key=key, reports=4, **at(20)) for key in "abc"]
+    files[1] = replace(files[1], passed=False, cut=("suites",))
+    older = replace(files[0], id="sha256:older", content="older", sequence=0, **at(30))
+    plain, sorted_out = group(*files, signed=signed), group(*files, older, signed=signed)
+    assert plain == sorted_out
+    assert (plain.cause, plain.passed, plain.size) == (Cause.ON_ITS_WAY, False, 3)

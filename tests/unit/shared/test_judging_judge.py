@@ -9,6 +9,7 @@ import pytest
 
 from shared.judging.baseline import baseline
 from shared.judging.judge import judge, smallest, undecided
+from shared.judging.policy import WATCH, Policy
 from shared.judging.values import Cause, Decision, Deployed, Facts, Mode, Target
 from tests.helpers.facts import (
     NOW,
@@ -27,8 +28,24 @@ from tests.helpers.facts import (
     waiver,
 )
 from tests.helpers.judged import NOTHING_MISSING, TESTS, about, only, policy
+from tests.helpers.worlds import covered
 
 ANNE, BERT = actor("anne"), actor("bert")
+TORN = green_tests(evidence={"totalTests": 9, "passed": 10, "failed": 0})
+BEATS = ingested("health", {"metrics": {"ready": True}})
+TWO_COMMITS = (link(), link(id="sha256:other", commit=OTHER_COMMIT))
+TWO_HELD = tuple(replace(one, held="forked") for one in TWO_COMMITS)
+
+
+def approved(known: Facts, *policies: Policy) -> Facts:
+    """The same facts after Anne approved what was found in them."""
+    found = judge(known, policies).findings
+    given = approval(
+        ANNE,
+        *(one.rule for one in found),
+        findings=frozenset(one.fingerprint for one in found if one.fingerprint),
+    )
+    return replace(known, approvals=(given,))
 
 
 # --- approvals ---
@@ -58,12 +75,57 @@ def test_an_unknown_author_is_said_and_costs_one_more() -> None:
 
 
 def test_an_approval_lifts_a_finding_that_asks_for_one_and_no_other() -> None:
-    rules = (f"soft REQUIRE_APPROVAL: {TESTS}", f"hard HOLD: {TESTS}")
-    known = facts(red_tests(), approvals=(approval(ANNE, "soft", "hard"),))
-    soft, hard = judge(known, (policy(*rules),)).findings
-    assert judge(facts(red_tests()), (policy(*rules),)).findings[0].next_action.endswith("signed in as an approver")
+    rules = policy(f"soft REQUIRE_APPROVAL: {TESTS}", f"hard HOLD: {TESTS}")
+    before = judge(facts(red_tests()), (rules,)).findings
+    assert before[0].next_action.endswith("signed in as an approver")
+    assert [bool(one.fingerprint) for one in before] == [True, False]
+    known = approved(facts(red_tests()), rules)
+    soft, hard = judge(known, (rules,)).findings
     assert (soft.cause, soft.waived_by) == (Cause.WAIVED, ("anne@acme",))
+    assert soft.fingerprint == before[0].fingerprint
     assert hard.cause is Cause.FAILED
+
+
+COVERED = 'c REQUIRE_APPROVAL: require: {type: COVERAGE, where: "evidence.coverage >= 80.0"}'
+WELL = 'c REQUIRE_APPROVAL: expect: "rollback.available && health.ready"'
+WHOLE = "c REQUIRE_APPROVAL: collection: {maxHeartbeatAge: 15m, gaps: none}"
+BOTH = 'c REQUIRE_APPROVAL: expect: "evidence.COVERAGE.coverage >= 80.0 && evidence.TEST_RESULTS.failed == 0"'
+
+
+@pytest.mark.parametrize(
+    ("rule", "seen", "then"),
+    [
+        (COVERED, facts(covered(61.2)), facts(covered(1.0, id="sha256:worse"))),
+        (COVERED, facts(), facts(covered(1.0))),
+        (COVERED, facts(covered(90.0, held="forked")), facts(covered(61.2))),
+        (f"c REQUIRE_APPROVAL: {TESTS}", facts(red_tests()), facts(red_tests(), red_tests(id="b", source_key="b"))),
+        (WELL, facts(request=request(ready=True)), facts(request=request(ready=False, rollback_available=True))),
+        (WHOLE, facts(streams=(stream(lacking=1),)), facts(streams=(stream(lacking=2),))),
+        (BOTH, facts(green_tests()), facts(red_tests(id="sha256:red"))),
+    ],
+)
+def test_an_approval_lifts_the_findings_that_it_was_given_on_and_no_later_one_of_the_same_rule(
+    rule: str, seen: Facts, then: Facts
+) -> None:
+    given = approved(seen, policy(rule))
+    assert only(judge(given, (policy(rule),))).cause is Cause.WAIVED
+    later = judge(replace(then, approvals=given.approvals), (policy(rule),))
+    assert later.decision is Decision.REQUIRE_APPROVAL
+    assert "without this finding" in only(later).considered[-1].detail
+
+
+def test_an_approval_of_what_is_not_here_holds_whoever_is_silent_and_whatever_there_is_of_others() -> None:
+    given = approved(facts(), policy(COVERED))
+    elsewhere = covered(id="sha256:elsewhere", commits=frozenset({OTHER_COMMIT}))
+    for known in (facts(elsewhere), facts(streams=()), facts(streams=(stream(silent=True),))):
+        assert judge(replace(known, approvals=given.approvals), (policy(COVERED),)).decision is Decision.ALLOW
+
+
+def test_an_approval_of_a_finding_is_none_of_what_another_policy_finds() -> None:
+    known = facts(covered(61.2))
+    given = approved(known, policy(COVERED))
+    assert judge(given, (policy(COVERED, validity="1h"),)).decision is Decision.REQUIRE_APPROVAL
+    assert judge(given, (policy(COVERED), policy(COVERED, name="q"))).decision is Decision.REQUIRE_APPROVAL
 
 
 # --- waivers ---
@@ -89,8 +151,6 @@ def test_a_block_takes_two_to_waive() -> None:
         (facts(red_tests()), f"t HOLD waivable=false: {TESTS}"),
         (facts(), "t HOLD: approvals: {count: 1}"),
         (facts(streams=()), "t HOLD: collection: {maxHeartbeatAge: 15m, gaps: none}"),
-        (facts(green_tests(evidence={"totalTests": 9, "passed": 10, "failed": 0})), f"t HOLD: {TESTS}"),
-        (facts(green_tests(evidence={"totalTests": 9, "passed": 10, "failed": 0})), f"t REQUIRE_APPROVAL: {TESTS}"),
     ],
 )
 def test_what_no_waiver_can_lift_stays(known: Facts, rule: str) -> None:
@@ -98,6 +158,38 @@ def test_what_no_waiver_can_lift_stays(known: Facts, rule: str) -> None:
     found = about(lifted, rule)
     assert not found.lifted
     assert not found.waivers_needed
+
+
+@pytest.mark.parametrize(
+    ("known", "rule"),
+    [
+        (facts(TORN), f"t HOLD: {TESTS}"),
+        (facts(TORN), f"t REQUIRE_APPROVAL: {TESTS}"),
+        # Whatever else is wrong, and would be told first.
+        (facts(TORN), 't HOLD: expect: "evidence.COVERAGE.coverage >= 80.0 && evidence.TEST_RESULTS.failed == 0"'),
+        (facts(TORN), 't HOLD: expect: "!artifact.contradicted && evidence.COVERAGE.coverage >= 80.0"'),
+        (
+            facts(TORN, covered(held="forked")),
+            't HOLD: expect: "evidence.COVERAGE.signed && evidence.TEST_RESULTS.signed"',
+        ),
+        (facts(green_tests("b"), replace(TORN, held="forked")), "t HOLD: require: {type: TEST_RESULTS}"),
+        (facts(links=TWO_COMMITS), f"t HOLD: {TESTS}"),
+        (facts(links=TWO_COMMITS), 't HOLD: expect: "evidence.TEST_RESULTS.failed == 0"'),
+        (facts(links=TWO_HELD), 't HOLD: expect: "artifact.linked"'),
+        (facts(BEATS, links=TWO_COMMITS), "t HOLD: require: {type: [health, smoke]}"),
+    ],
+)
+def test_what_contradicts_itself_is_told_first_and_nobody_lifts_it(known: Facts, rule: str) -> None:
+    found = about(replace(known, waivers=(waiver("t", ANNE), waiver("t", BERT))), rule)
+    assert (found.cause, found.waivers_needed, found.fingerprint) == (Cause.CONTRADICTED, 0, "")
+    assert found.brief.startswith("the evidence contradicts itself")
+    assert found.next_action
+
+
+def test_what_contradicts_itself_keeps_nobody_from_waiving_what_does_not_rest_on_it() -> None:
+    known = facts(TORN, BEATS, links=TWO_COMMITS, waivers=(waiver("t", ANNE),))
+    assert about(known, "t HOLD: require: {type: health, maxAge: 30s}").cause is Cause.WAIVED
+    assert about(known, 't HOLD: expect: "rollback.available"').cause is Cause.WAIVED
 
 
 # --- modes ---
@@ -128,11 +220,47 @@ def test_of_two_policies_the_stronger_decision_and_mode_win() -> None:
 @pytest.mark.parametrize("mode", Mode)
 def test_no_rules_hold(mode: Mode) -> None:
     known = facts(green_tests(), request=request(mode=mode))
-    for policies in ((), (replace(policy(f"t HOLD: {TESTS}"), rules=()),)):
-        found = judge(known, policies)
+    waived = replace(known, waivers=(waiver("no-rules", ANNE, BERT),))
+    for policies, says in (((), "No policy judges this release."), ((policy(),), "The policy p has no rules.")):
+        found = judge(waived, policies)
         assert found.decision is Decision.HOLD
         assert not found.proceed
-        assert found.headline == "No rule judges this release."
+        assert found.headline == says
+        assert only(found).then_decision is Decision.ALLOW
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_policy_without_rules_holds_whatever_others_beside_it_decide(*, first: bool) -> None:
+    bare, other = policy(name="bare"), policy(f"t ALLOW_WITH_CANARY: {TESTS}", name="other")
+    policies = (bare, other) if first else (other, bare)
+    for known, then in ((facts(green_tests()), Decision.ALLOW), (facts(red_tests()), Decision.ALLOW_WITH_CANARY)):
+        found = judge(known, policies)
+        assert found.decision is Decision.HOLD
+        (none,) = smallest(found.findings)
+        assert (none.rule, none.then_decision) == ("no-rules" if first else "bare/no-rules", then)
+        assert [one.then_decision for one in found.blockers if one is not none] == [Decision.HOLD] * (
+            then is not Decision.ALLOW
+        )
+        assert any(one.startswith("no_rules: bare") for one in found.warnings)
+
+
+def test_rules_of_two_policies_that_have_one_id_are_told_apart_and_lifted_apart() -> None:
+    both = (policy(f"t HOLD: {TESTS}"), policy(f"t HOLD: {TESTS}", name="q"))
+    assert [one.rule for one in judge(facts(red_tests()), both).findings] == ["t", "q/t"]
+    for rule, open_ in (("t", "q/t"), ("q/t", "t")):
+        found = judge(facts(red_tests(), waivers=(waiver(rule, ANNE),)), both)
+        assert [one.rule for one in found.blockers] == [open_]
+        assert found.blockers[0].then_decision is Decision.ALLOW
+    lifted = judge(facts(red_tests(), waivers=(waiver("t", ANNE), waiver("q/t", ANNE))), both)
+    assert lifted.decision is Decision.ALLOW
+
+
+def test_people_who_approved_by_one_policy_are_not_those_that_another_asks_for() -> None:
+    ask = "two REQUIRE_APPROVAL: approvals: {count: 1}"
+    known = facts(approvals=(approval(ANNE, "two"),))
+    (open_,) = judge(known, (policy(ask), policy(ask, name="q"))).blockers
+    assert open_.rule == "q/two"
+    assert "approve q/two" in open_.next_action
 
 
 def test_what_could_not_be_judged_is_held_with_the_reason() -> None:
@@ -198,6 +326,23 @@ def test_health_that_fails_in_the_watch_window_recommends_to_roll_back(minutes_a
     known = facts(green_tests(), bad, deployed=Deployed(ago(minutes=30)))
     assert judge(known, (policy(f"t HOLD: {TESTS}"),)).decision is decision
     assert judge(replace(known, deployed=None), (policy(f"t HOLD: {TESTS}"),)).decision is Decision.ALLOW
+
+
+def test_health_that_contradicts_itself_in_the_watch_window_is_lifted_by_no_waiver() -> None:
+    torn = ingested("health", {"metrics": {"ready": True}}, against=("said_worse",))
+    known = facts(torn, deployed=Deployed(ago(minutes=30)), waivers=(waiver(WATCH, ANNE, BERT),))
+    watched = judge(known, (policy("t HOLD: expect: \"service.name != ''\""),))
+    assert watched.decision is Decision.ROLLBACK_RECOMMENDED
+    assert watched.blockers[0].cause is Cause.CONTRADICTED
+    failed = replace(torn, against=(), passed=False)
+    assert judge(replace(known, evidence=(failed,)), (policy(f"t ALLOW_WITH_CANARY: {TESTS}"),)).findings[1].lifted
+
+
+def test_a_deployment_is_watched_also_where_no_rule_judges_it() -> None:
+    bad = ingested("health", {"metrics": {"ready": False}}, passed=False)
+    known = facts(bad, deployed=Deployed(ago(minutes=30)))
+    assert judge(known, (policy(),)).decision is Decision.ROLLBACK_RECOMMENDED
+    assert judge(replace(known, waivers=(waiver(WATCH, ANNE, BERT),)), (policy(),)).decision is Decision.HOLD
 
 
 def test_health_that_came_back_recommends_nothing() -> None:

@@ -210,6 +210,7 @@ def test_words_that_older_yaml_took_for_true_or_false_are_words(word: str) -> No
             ["id: a", "approvals: {count: 1}", "otherwise: HOLD", "waivable: true"],
             "line 10, column 15: a rule on approvals or collection cannot be waived",
         ),
+        (["id: judging", "approvals: {count: 1}", "otherwise: HOLD"], "line 7, column 9: the id 'judging' is taken"),
         (
             ["id: a", "collection: {gaps: some}", "otherwise: HOLD"],
             "line 8, column 24: 'some' is not taken (write none)",

@@ -9,21 +9,34 @@ from typing import Any
 
 import pytest
 
+from shared import predicates
 from shared.bundle import Bundle, emit_bundle, parse_bundle
-from shared.encoding import JsonObject, digest_text
+from shared.encoding import canonical, digest_text, sha256
 from shared.errors import CarnetError, MalformedError, TryLaterError
-from shared.judging.docket import Docket, Said, emit_docket, read_docket
-from shared.judging.judge import undecided
+from shared.judging.consents import approval_of, waiver_of
+from shared.judging.docket import Docket, emit_docket, read_docket
+from shared.judging.judge import judge, undecided
+from shared.judging.policyfile import read_policy
 from shared.judging.recorded import verdict_of
 from shared.judging.replay import UNDECIDED, differences, replay
-from shared.judging.values import Actor, Approval, Considered, Deployed, Mode, StreamFact, Waiver
+from shared.judging.values import Basis, Considered, Deployed, Mode, StreamFact
 from shared.passports import Verdict
 from shared.verify import authenticate
-from tests.helpers.build import NOW, root_signer
-from tests.helpers.replayable import ASKED, POLICY, Judged
+from tests.helpers import build_acts
+from tests.helpers.build import COMMIT, NOW, digest, root_signer
+from tests.helpers.build_acts import ALICE
+from tests.helpers.build_passports import ARTIFACT, approval, waiver
+from tests.helpers.facts import changed
+from tests.helpers.replayable import ASKED, MEASURED, POLICY, RED, Judged
 
 PINNED = root_signer().public.key_id
-BOB = Actor("bob", "approver", frozenset({"bob@acme.example", "bob"}))
+NAMES = frozenset({"bob@acme.example", "bob"})
+TWO_PEOPLE = """\
+  - id: two-people
+    title: Somebody said yes
+    approvals: {count: 1, maxAge: 72h}
+    otherwise: REQUIRE_APPROVAL
+"""
 
 
 def replayed(bundle: Bundle) -> tuple[Verdict, Verdict]:
@@ -33,23 +46,11 @@ def replayed(bundle: Bundle) -> tuple[Verdict, Verdict]:
     return authentic.passport.verdict, replay(read, authentic)
 
 
-def said(judged: Judged) -> dict[str, Said]:
-    return {
-        one.id: {
-            "received_at": "2026-03-02T17:24:30.250000Z",
-            "held": one.held,
-            "type": one.type,
-            "name": one.name,
-            "basis": one.basis.value,
-            "passed": one.passed,
-            "evidence": one.evidence,
-        }
-        for one in judged.facts.evidence
-    }
-
-
-def full_facts(judged: Judged) -> None:
+def full(judged: Judged) -> None:
     """Put something of everything into the facts."""
+    approved = judged.world.acted(predicates.APPROVAL, approval())
+    waived = judged.world.acted(predicates.WAIVER, waiver(by=(ALICE, build_acts.BOB)))
+    judged.gather()
     judged.facts = replace(
         judged.facts,
         request=replace(ASKED, context={"a": [1, 2.5, None, {"b": "c"}]}),
@@ -60,8 +61,8 @@ def full_facts(judged: Judged) -> None:
                 bound=False, recent=True, brings=frozenset({("TEST_RESULTS", "Unit Tests"), ("SBOM", "syft")}),
             ),
         ),
-        approvals=(Approval("a", ASKED.target, ASKED.digest, frozenset({"b", "a"}), BOB, NOW, NOW),),
-        waivers=(Waiver("w", "r", ASKED.target, ASKED.digest, "why", (BOB, BOB), NOW, NOW),),
+        approvals=(approval_of(judged.read(approved), NAMES),),
+        waivers=(waiver_of(judged.read(waived), (NAMES, frozenset())),),
         deployed=Deployed(NOW, timedelta(minutes=30, microseconds=7)),
         known_targets=(ASKED.target,),
     )  # fmt: skip
@@ -94,40 +95,112 @@ def test_a_passport_that_says_otherwise_than_its_facts_shows() -> None:
     assert set(differences(recorded, again)) == {"decision", "headline"}
 
 
-def test_evidence_is_what_its_envelope_says_and_no_docket_tells_it_otherwise() -> None:
-    judged = Judged()
-    docket: Any = emit_docket(Docket(judged.facts))
-    known = said(judged)
-    assert read_docket(docket, known).facts == judged.facts
-    mine = docket["facts"]["evidence"][0]
-    for name in ("evidence", "passed", "basis", "held", "received_at"):
-        worse: Any = emit_docket(Docket(judged.facts))
-        assert name not in mine
-        worse["facts"]["evidence"][0][name] = None
-        with pytest.raises(MalformedError, match="says what its envelope says"):
-            read_docket(worse, known)
+# --- nothing is told of an envelope that it does not say ---
 
 
-def test_a_piece_without_an_envelope_is_refused() -> None:
+def posted_alone(judged: Judged) -> None:
+    del judged.world.inputs[0]
+
+
+def red_report(judged: Judged) -> None:
+    judged.world.inputs[0] = (judged.world.report(claim=RED), NOW, None)
+    del judged.world.inputs[2:]
+
+
+def of_another_commit(judged: Judged) -> None:
+    other = {"repository": "acme/other", "commit": "ab" * 20, "run": "1", "job": "unit"}
+    judged.world.inputs[0] = (judged.world.report(claim=MEASURED, context=other), NOW, None)
+    del judged.world.inputs[2:]
+
+
+def declared(judged: Judged) -> None:
+    judged.world.inputs[0] = (judged.world.report(claim=MEASURED | {"basis": "declared"}), NOW, None)
+    del judged.world.inputs[2:]
+
+
+def held(judged: Judged) -> None:
+    envelope, received_at, _ = judged.world.inputs[0]
+    judged.world.inputs[0] = (envelope, received_at, "forked")
+    del judged.world.inputs[2:]
+
+
+def unlinked(judged: Judged) -> None:
+    del judged.world.inputs[1]
+
+
+@pytest.mark.parametrize("honest", [posted_alone, red_report, of_another_commit, declared, held, unlinked])
+def test_whoever_judged_by_more_than_the_envelopes_say_is_found_out(honest: Callable[[Judged], None]) -> None:
     judged = Judged()
-    with pytest.raises(MalformedError, match="no envelope"):
-        read_docket(emit_docket(Docket(judged.facts)), {})
+    believed = judged.facts
+    honest(judged)
+    judged.gather()
+    lies = {"type": "TEST_RESULTS", "name": "Unit Tests", "basis": Basis.MEASURED, "passed": True, "held": None}
+    said = {"commits": frozenset({COMMIT}), "digests": frozenset(), "collector": "c", "evidence": MEASURED["evidence"]}
+    told = tuple(changed(one, {**lies, **said}) if one.type == "TEST_RESULTS" else one for one in judged.facts.evidence)
+    judged.facts = replace(judged.facts, evidence=told, links=believed.links)
+    recorded, again = replayed(judged.bundle())
+    assert (recorded.decision, again.decision) == ("ALLOW", "HOLD")
+
+
+def test_all_evidence_that_the_passport_names_is_judged_each_once_and_none_besides() -> None:
+    judged = Judged()
+    judged.world.report(sequence=2, claim=RED)
+    for named in (judged.facts.evidence, judged.facts.evidence[:-1]):
+        judged.facts = replace(judged.facts, evidence=named)
+        with pytest.raises(MalformedError, match="each once"):
+            replayed(judged.bundle())
+    judged.gather()
+    judged.facts = replace(judged.facts, evidence=(*judged.facts.evidence, judged.facts.evidence[0]))
+    with pytest.raises(MalformedError, match="each once"):
+        replayed(judged.bundle())
+    judged.gather()
+    judged.world.inputs.pop()
+    with pytest.raises(MalformedError, match="each once"):
+        replayed(judged.bundle())
+
+
+def test_approvals_and_waivers_are_what_was_signed() -> None:
+    judged = Judged()
+    full(judged)
+    stated, written = judged.stated(), emit_docket(Docket(judged.facts))
+    lies = {"digest": "ab" * 32, "expires_at": NOW + timedelta(days=900)}
+    forged = replace(
+        judged.facts,
+        approvals=tuple(changed(one, {**lies, "rules": frozenset({"any"})}) for one in judged.facts.approvals),
+        waivers=tuple(changed(one, {**lies, "rule": "another"}) for one in judged.facts.waivers),
+    )
+    assert emit_docket(Docket(forged)) == written
+    assert read_docket(written, stated).facts == judged.facts
+    for kind in ("approvals", "waivers"):
+        swapped: Any = emit_docket(Docket(judged.facts))
+        for wrong in (digest("nobody's"), judged.facts.evidence[0].id):
+            swapped["facts"][kind][0]["id"] = wrong
+            with pytest.raises(MalformedError):
+                read_docket(swapped, stated)
+        fewer: Any = emit_docket(Docket(judged.facts))
+        fewer["facts"][kind][0]["identities"].append([])
+        with pytest.raises(MalformedError):
+            read_docket(fewer, stated)
+
+
+@pytest.mark.parametrize(("artifact", "decision"), [(ARTIFACT, "ALLOW"), (digest("another"), "REQUIRE_APPROVAL")])
+def test_an_approval_that_lifts_a_finding_is_judged_again_by_what_was_signed(artifact: str, decision: str) -> None:
+    judged = Judged(text=POLICY + TWO_PEOPLE)
+    finding = judge(judged.facts, (read_policy(judged.text.encode(), 3),)).findings[1]
+    lifted = {"rules": ("two-people",), "findings": (finding.fingerprint or digest("finding"),)}
+    act = judged.world.acted(predicates.APPROVAL, approval(artifact=artifact, **lifted))
+    believed = replace(approval_of(judged.read(act), NAMES), digest=ASKED.digest)
+    judged.facts = replace(judged.facts, approvals=(believed,))
+    recorded, again = replayed(judged.bundle())
+    assert (recorded.decision, again.decision) == ("ALLOW", decision)
 
 
 def test_every_kind_of_fact_is_read_as_it_was_written() -> None:
     judged = Judged()
-    full_facts(judged)
+    full(judged)
     docket = Docket(judged.facts, ("one", "two"), Mode.SHADOW)
-    assert read_docket(emit_docket(docket), said(judged)) == docket
-    assert emit_docket(read_docket(emit_docket(docket), said(judged))) == emit_docket(docket)
-
-
-def spoiled(change: Callable[[Any], None]) -> JsonObject:
-    judged = Judged()
-    full_facts(judged)
-    docket = emit_docket(Docket(judged.facts))
-    change(docket)
-    return docket
+    assert read_docket(emit_docket(docket), judged.stated()) == docket
+    assert emit_docket(read_docket(emit_docket(docket), judged.stated())) == emit_docket(docket)
 
 
 @pytest.mark.parametrize(
@@ -145,21 +218,28 @@ def spoiled(change: Callable[[Any], None]) -> JsonObject:
         lambda one: one["facts"].update(now="yesterday"),
         lambda one: one["facts"].update(evidence={}),
         lambda one: one["facts"].update(evidence=[1]),
-        lambda one: one["facts"].update(links=[[]]),
+        lambda one: one["facts"].update(links=[]),
         lambda one: one["facts"].update(authors=[1]),
-        lambda one: one["facts"]["evidence"][0].pop("commits"),
-        lambda one: one["facts"]["evidence"][0].update(sequence=True),
+        lambda one: one["facts"]["evidence"][0].pop("against"),
+        lambda one: one["facts"]["evidence"][0].update(arrival=True),
+        lambda one: one["facts"]["evidence"][0].update(basis="measured"),
+        lambda one: one["facts"]["evidence"][0].update(collector=None),
         lambda one: one["facts"]["evidence"][0].update(extra=1),
-        lambda one: one["facts"]["links"][0].update(signed=1),
+        lambda one: one["facts"]["approvals"][0].update(identities=[[1]]),
+        lambda one: one["facts"]["waivers"][0].update(rule="another"),
         lambda one: one["facts"]["request"].update(context=[]),
         lambda one: one["facts"]["streams"][0].update(brings=[["TEST_RESULTS"]]),
         lambda one: one["facts"]["deployed"].update(window=1.5),
+        lambda one: one["facts"]["deployed"].update(window=10**30),
     ],
 )
 def test_what_is_no_docket_is_refused(change: Callable[[Any], None]) -> None:
     judged = Judged()
+    full(judged)
+    docket = emit_docket(Docket(judged.facts))
+    change(docket)
     with pytest.raises(MalformedError):
-        read_docket(spoiled(change), said(judged))
+        read_docket(docket, judged.stated())
 
 
 def test_another_engine_says_so() -> None:
@@ -178,6 +258,15 @@ def test_facts_about_another_request_than_the_passports_are_refused() -> None:
     for other in ({"release": {"release_id": "another"}}, {"target": {"service": "x", "environment": "y"}}):
         with pytest.raises(MalformedError, match="another request"):
             replayed(Judged().bundle(**other))
+
+
+def test_facts_by_which_nothing_can_be_decided_are_refused() -> None:
+    for wrong in ({"now": NOW.replace(year=9999, month=12, day=31)}, {"request": replace(ASKED, release_id="")}):
+        judged = Judged()
+        docket = emit_docket(Docket(changed(judged.facts, wrong)))
+        made = judged.bundle(facts=digest_text(sha256(canonical(docket))))
+        with pytest.raises(MalformedError, match="nothing can be decided"):
+            replayed(replace(made, facts=docket))
 
 
 def test_long_lists_of_what_was_considered_are_cut_and_say_so() -> None:

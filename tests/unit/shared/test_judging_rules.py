@@ -7,8 +7,9 @@ from datetime import timedelta
 
 import pytest
 
+from shared.encoding import JsonValue
 from shared.judging.judge import judge
-from shared.judging.values import Basis, Cause, Decision, Facts
+from shared.judging.values import Basis, Cause, Decision, Facts, Piece, StreamFact
 from tests.helpers.facts import (
     NOW,
     OTHER_COMMIT,
@@ -18,6 +19,7 @@ from tests.helpers.facts import (
     green_tests,
     ingested,
     link,
+    piece,
     red_tests,
     request,
     scan,
@@ -25,6 +27,7 @@ from tests.helpers.facts import (
     waiver,
 )
 from tests.helpers.judged import NOTHING_MISSING, TESTS, about, only, policy
+from tests.helpers.worlds import covered
 
 ANNE, BERT = actor("anne"), actor("bert")
 
@@ -211,6 +214,55 @@ def test_an_expression_that_names_a_contradicted_type_is_contradicted() -> None:
     assert about(facts(bad), rule).cause is Cause.CONTRADICTED
 
 
+# --- evidence that can be read in several ways ---
+
+HELD_BESIDE = {"id": "sha256:b", "source_key": "b", "content": "b", "stream": "str_2", "held": "forked"}
+OLD = {"received_at": ago(hours=1), "observed_at": ago(hours=1)}
+
+
+@pytest.mark.parametrize(
+    ("rule", "beside"),
+    [
+        ('require: {type: COVERAGE, where: "evidence.coverage >= 80"}', covered(50.0, **HELD_BESIDE)),
+        ('require: {type: COVERAGE, where: "group.size < 2"}', covered(90.0, **HELD_BESIDE)),
+        ('expect: "evidence.COVERAGE.coverage >= 80.0"', covered(50.0, **HELD_BESIDE)),
+        ('expect: "evidence.COVERAGE.ageSeconds < 1800"', covered(90.0, **HELD_BESIDE, **OLD)),
+        ('expect: "evidence.COVERAGE.signed"', covered(90.0, **HELD_BESIDE, basis=Basis.DECLARED)),
+        ("expect: \"evidence.COVERAGE.basis == 'measured'\"", covered(90.0, **HELD_BESIDE, basis=Basis.CARRIED)),
+        (
+            'expect: "evidence.COVERAGE.linesTotal + evidence.SBOM.componentCount < 1500"',
+            covered(90.0, **HELD_BESIDE),
+        ),
+    ],
+)
+def test_what_a_rule_asks_must_be_so_however_its_evidence_is_read(rule: str, beside: Piece) -> None:
+    rule = f"c HOLD: {rule}"
+    parts = piece("SBOM", "syft", {"componentCount": 3})
+    assert about(facts(covered(90.0), parts), rule).met
+    found = about(facts(covered(90.0), parts, beside), rule)
+    assert found.cause is Cause.FAILED
+    assert beside.id in {one.id for one in found.considered}
+    assert not about(facts(covered(90.0), parts, replace(beside, held=None)), rule).met
+
+
+def test_what_two_types_in_doubt_say_together_is_asked_too() -> None:
+    rule = 'c HOLD: expect: "evidence.COVERAGE.linesTotal + evidence.SBOM.componentCount < 2003"'
+    parts = [piece("SBOM", "syft", {"componentCount": 2}), piece("SBOM", "syft", {"componentCount": 1}, **HELD_BESIDE)]
+    lines = [covered(90.0), covered(90.0, **HELD_BESIDE | {"id": "sha256:c", "stream": "str_3"})]
+    assert about(facts(parts[0], *lines), rule).met
+    assert about(facts(*parts, lines[0]), rule).met
+    assert about(facts(*parts, *lines), rule).cause is Cause.FAILED
+
+
+def test_a_target_is_as_old_and_as_well_known_as_the_worst_way_to_read_it() -> None:
+    ready: dict[str, JsonValue] = {"metrics": {"ready": True}}
+    fresh = ingested("health", ready, source="a")
+    later = ingested("health", ready, source="b", id="sha256:b", content="b", held="forked", received_at=ago(minutes=9))
+    rule = 'h HOLD: expect: "health.ageSeconds < 300"'
+    assert about(facts(fresh), rule).met
+    assert about(facts(fresh, replace(later, observed_at=ago(minutes=9))), rule).cause is Cause.FAILED
+
+
 # --- collection ---
 
 
@@ -240,6 +292,31 @@ def test_nothing_missing_holds_only_if_no_stream_lacks_anything(streams: tuple[o
 def test_a_gap_that_is_closed_and_a_collector_that_took_its_leave_hold_nothing_up() -> None:
     assert about(facts(streams=(stream(closed=3),)), NOTHING_MISSING).met
     assert about(facts(streams=(stream(retired=True, heard_at=ago(days=3)),)), NOTHING_MISSING).met
+
+
+@pytest.mark.parametrize(
+    ("collectors", "streams", "says"),
+    [
+        ("[ci-99]", (stream(),), "no stream of a collector named ci-99 is known"),
+        ('["lab-*"]', (stream(),), "no stream of a collector named lab-* is known"),
+        ('["*"]', (stream("other", delivered=False, recent=False),), "no stream of a collector feeds this service"),
+        ('["*"]', (stream(delivered=False, recent=True, retired=True),), "no stream of a collector feeds this service"),
+        ('["*"]', (), "no stream of a collector named * is known"),
+        ("[ci-07]", (stream(delivered=False, recent=False),), None),
+        ('["ci-*"]', (stream(delivered=False, recent=False, bound=True),), None),
+    ],
+)
+def test_a_glob_is_no_feed_and_a_collector_that_is_named_and_not_known_is_missed(
+    collectors: str, streams: tuple[StreamFact, ...], says: str | None
+) -> None:
+    found = about(facts(streams=streams), f"c HOLD: collection: {{maxHeartbeatAge: 15m, collectors: {collectors}}}")
+    assert found.met is (says is None)
+    assert says is None or (found.cause is Cause.MISSING and says in found.reason)
+
+
+def test_a_fork_is_told_before_a_collector_that_is_not_known() -> None:
+    rule = "c HOLD: collection: {maxHeartbeatAge: 15m, collectors: [ci-99]}"
+    assert about(facts(streams=(stream(forked=True),)), rule).cause is Cause.CONTRADICTED
 
 
 def test_collectors_that_a_rule_names_must_be_well_too() -> None:

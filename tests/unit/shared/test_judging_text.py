@@ -144,6 +144,12 @@ def test_rules_that_do_not_fit_are_counted() -> None:
     assert any(line.endswith("and 26 more") for line in lines if line.startswith("  met:"))
 
 
+def test_of_a_rule_of_another_policy_the_id_is_seen_however_long_the_name_of_the_policy_is() -> None:
+    long = unmet(f"{'production-' * 3}readiness/unit-tests", Cause.MISSING)
+    shown = page(request(), judged(long, unmet("q/unit-tests", Cause.MISSING)), ID).split("\n")
+    assert [line.split()[0] for line in shown if "missing" in line] == [".../unit-tests", "q/unit-tests"]
+
+
 def test_a_long_action_is_wrapped_and_not_cut_where_there_is_room() -> None:
     command = "carnet-receiver streams close STREAM RANGE --reason TEXT " * 4
     text = page(request(), judged(unmet("r", Cause.MISSING, next_action=command, who="platform@acme")), ID)

@@ -204,12 +204,13 @@ HEAVY: dict[str, Callable[[], bytes]] = {
 @pytest.mark.parametrize("make", [pytest.param(make, id=name) for name, make in HEAVY.items()])
 def test_no_body_of_16_mib_takes_long(make: Callable[[], bytes]) -> None:
     body = make()
-    began = time.perf_counter()
+    began = time.process_time()
     try:
         split(body)
     except MalformedError as error:
         said: str | None = str(error)
     else:
         said = None
-    assert time.perf_counter() - began < 2.5
+    # Of a processor, and far more than it takes: what grows with the square takes hours.
+    assert time.process_time() - began < 20
     assert said is None or len(said) < 400

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.encoding import _CANONICAL_DECODER, JsonObject, _parse, _parse_own_spelling, canonical
+from shared.encoding import (
+    _CANONICAL_DECODER,
+    JsonObject,
+    JsonValue,
+    _parse,
+    _parse_own_spelling,
+    canonical,
+    parse_payload,
+)
 
 SCALARS = st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(max_size=8)
 VALUES = st.recursive(
@@ -31,6 +39,31 @@ def test_both_ways_agree_on_whatever_can_be_written(value: JsonObject) -> None:
     except ValueError:
         return
     agrees(data)
+    assert parse_payload(data) == value
+
+
+def nested(depth: int) -> JsonValue:
+    value: JsonValue = []
+    for _ in range(depth - 1):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [2**53 + 1, -(2**53) - 1, 10**40, nested(100), nested(5000), "\ud800", float("nan"), float("-inf")],
+    ids=["above", "below", "far above", "too deep", "far too deep", "half a pair", "no number", "infinite"],
+)
+def test_what_nobody_could_read_again_is_never_written(value: JsonValue) -> None:
+    around: list[JsonValue] = [{"a": value}, {"a": [0, value]}, {"a": {"b": value, "c": "x"}}]
+    for written in around:
+        with pytest.raises(ValueError, match=r".+"):
+            canonical(written)
+
+
+@pytest.mark.parametrize("value", [2**53, -(2**53), nested(99), "1234567890123456789", "[" * 200])
+def test_what_is_just_within_the_bounds_is_written(value: JsonValue) -> None:
+    assert parse_payload(canonical({"a": value})) == {"a": value}
 
 
 @settings(max_examples=500)

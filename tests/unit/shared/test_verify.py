@@ -15,10 +15,11 @@ from shared.errors import CarnetError, Code, MalformedError, UntrustedError
 from shared.passports import MAX_INPUTS, Input, Looked, Passport, name_inputs
 from shared.predicates import Register
 from shared.verify import Authentic, Wanted, authenticate, objections
-from tests.helpers import build, build_acts
+from tests.helpers import build
 from tests.helpers.build import NOW, OTHER_AUDIENCE, Row, decision_signer, digest, root_signer, signer
 from tests.helpers.build_passports import (
     ARTIFACT,
+    TURNED_AT,
     WANTED,
     World,
     held_passport,
@@ -269,8 +270,7 @@ def test_a_rotation_in_the_name_of_another_collector_introduces_nobody() -> None
         ({"crit": ("new",)}, Code.NOT_UNDERSTOOD),
     ):
         made = World()
-        link = build.link(5, digest("before"))
-        made.keys.append(build_acts.key_rotation_envelope(signer(), SECOND, link, **overrides))
+        turned(made, SECOND, 5, **overrides)
         made.report(key=SECOND, sequence=6)
         assert refused(made.bundle()).code is code
 
@@ -409,9 +409,121 @@ def test_a_key_is_not_good_from_where_another_one_follows_it() -> None:
 
 def test_a_rotation_that_the_old_key_did_not_sign_introduces_nobody() -> None:
     made = World()
-    made.keys.append(build_acts.key_rotation_envelope(THIEF, SECOND, build.link(5, digest("before"))))
+    turned(made, SECOND, 5, old=THIEF)
     made.report(key=SECOND, sequence=6)
     assert refused(made.bundle()).code is Code.UNKNOWN_KEY
+
+
+# --- keys that come in by others ---
+
+
+def test_rotations_are_those_that_the_passport_names_each_with_its_time_of_receipt() -> None:
+    made = World()
+    turned(made, SECOND, 5)
+    made.report(key=SECOND, sequence=6)
+    assert "rotations" in str(refused(made.bundle(rotations=())))
+    unknown = ({"id": digest("x"), "received_at": NOW},)
+    assert "rotations" in str(refused(made.bundle(rotations=unknown)))
+    untimed = tuple(one.model_copy(update={"received_at": None}) for one in made.passport().rotations)
+    assert "when the rotation" in str(refused(made.bundle(rotations=untimed)))
+
+
+def test_a_key_that_another_one_follows_already_introduces_nobody() -> None:
+    made = World()
+    turned(made, SECOND, 1)
+    turned(made, THIEF, 9, received_at=EARLY)
+    made.report()
+    made.report(key=SECOND, sequence=2)
+    made.report(key=THIEF, sequence=10)
+    assert refused(made.bundle()).code is Code.KEY_RETIRED
+
+
+def test_a_rotation_that_is_held_introduces_nobody_and_two_people_may_let_in_what_its_key_signed() -> None:
+    made = World()
+    turned(made, SECOND, 1)
+    turned(made, THIEF, 9, received_at=EARLY, held="key_retired")
+    made.report(key=SECOND, sequence=2)
+    report = made.report(key=THIEF, sequence=10)
+    assert refused(made.bundle()).code is Code.KEY_REVOKED
+    made.release(attestations=(digest_text(report.id),))
+    check(made.bundle())
+    del made.inputs[-1]
+    made.register.pop()
+    made.inputs[-1] = (report, NOW, "key_revoked")
+    assert check(made.bundle()).by_collectors == 2, "what is held is named, and counts for nothing"
+
+
+def test_what_came_in_by_a_held_rotation_in_between_is_no_better() -> None:
+    made, third = World(), signer(10)
+    turned(made, SECOND, 1, held="forked")
+    turned(made, third, 3, old=SECOND, received_at=EARLY)
+    made.report(key=third, sequence=4)
+    assert refused(made.bundle()).code is Code.KEY_REVOKED
+
+
+@pytest.mark.parametrize("sequence", [0, 3, 5])
+def test_a_key_signs_behind_the_rotation_that_introduced_it(sequence: int) -> None:
+    made = World()
+    turned(made, SECOND, 5)
+    made.report(key=SECOND, sequence=6)
+    made.report(key=SECOND, sequence=sequence)
+    assert refused(made.bundle()).code is Code.UNKNOWN_KEY
+
+
+def test_a_key_introduces_the_next_one_behind_where_it_came_in_itself() -> None:
+    for sequence, received_at, good in ((6, EARLY, True), (5, EARLY, False), (6, TURNED_AT - timedelta(1), False)):
+        made, third = World(), signer(10)
+        turned(made, SECOND, 5)
+        turned(made, third, sequence, old=SECOND, received_at=received_at)
+        made.report(key=third, sequence=7)
+        if good:
+            check(made.bundle())
+        else:
+            assert refused(made.bundle()).code is Code.UNKNOWN_KEY
+
+
+def test_a_key_signs_other_streams_from_its_rotation_on_and_until_the_next_one_came() -> None:
+    elsewhere: dict[str, Any] = {"stream": build.link(7, digest("before"), id="ab" * 16)}
+    for key, received_at, code in (
+        (SECOND, EARLY, None),
+        (SECOND, TURNED_AT - timedelta(seconds=1), Code.UNKNOWN_KEY),
+        (signer(), TURNED_AT - timedelta(seconds=1), None),
+        (signer(), EARLY, Code.KEY_RETIRED),
+    ):
+        made = World()
+        turned(made, SECOND, 5)
+        made.report(key=SECOND, sequence=6)
+        other = made.report(received_at, key=key, **elsewhere)
+        if code is None:
+            check(made.bundle())
+        else:
+            assert refused(made.bundle()).code is code
+            made.release(attestations=(digest_text(other.id),))
+            check(made.bundle())
+
+
+def test_a_thiefs_rotation_does_not_outlive_the_revocation_in_a_newer_keyring() -> None:
+    made, third = World(), signer(10)
+    turned(made, SECOND, 1)
+    turned(made, third, 3, old=SECOND, received_at=EARLY)
+    made.report(key=third, sequence=4)
+    bundle = made.bundle()
+    for since in (None, TURNED_AT - timedelta(seconds=1), TURNED_AT):
+        assert refused(bundle, keyring_that_revokes(made, since)).code is Code.KEY_REVOKED
+    assert refused(bundle, keyring_that_revokes(made, EARLY, SECOND)).code is Code.KEY_REVOKED
+    check(bundle, keyring_that_revokes(made, TURNED_AT + timedelta(seconds=1)))
+    check(bundle, keyring_that_revokes(made, EARLY + timedelta(seconds=1), SECOND))
+
+
+def test_a_thiefs_rotation_does_not_outlive_a_revocation_that_the_passport_knew_until_that_is_taken_back() -> None:
+    made = World()
+    turned(made, SECOND, 1, received_at=LATE)
+    made.report(key=SECOND, sequence=2)
+    made.revoke(since=LATE)
+    number = len(made.register)
+    assert refused(made.bundle()).code is Code.KEY_REVOKED
+    made.release(attestations=(), revocation=number)
+    check(made.bundle())
 
 
 # --- what it allows ---
@@ -460,6 +572,11 @@ def test_a_canary_is_allowed_where_it_is_one() -> None:
     assert allowed(replace(WANTED, canary=True), decision="ALLOW_WITH_CANARY") == ()
 
 
+def test_what_does_not_name_all_of_its_inputs_allows_nothing() -> None:
+    (said,) = allowed(inputs_omitted=3)
+    assert "3 of its inputs" in said
+
+
 def test_it_counts_neither_before_it_was_evaluated_nor_from_its_end_on() -> None:
     assert "has not come yet" in allowed(minutes=4)[0]
     assert "ended" in allowed(minutes=24 * 60)[0]
@@ -502,5 +619,6 @@ def test_the_largest_passport_fits_into_a_payload() -> None:
     )
     found = held_passport().findings[0].model_copy(update={"reason": "x" * 1000, "considered": ()})
     first = found.model_copy(update={"considered": tuple(Looked.model_validate(one) for one in looked)})
-    made = passport(inputs=named, inputs_omitted=omitted, findings=(first, *([found] * 49)))
+    rotations = named[:500]
+    made = passport(inputs=named, inputs_omitted=omitted, findings=(first, *([found] * 49)), rotations=rotations)
     build.signed(predicates.PASSPORT, made, decision_signer())

@@ -1,0 +1,149 @@
+"""What stored envelopes say, as judging knows it: each is parsed once, since what was signed never changes.
+
+Invariants: a statement is what its envelope's bytes say, and those bytes have the id that its row names; that they were
+signed was checked when they came, and is checked again by `fsck` and by whoever verifies a passport.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from receiver.store import attestations
+from receiver.store.attestations import AttestationRow
+from receiver.store.engine import Tx
+from receiver.store.identity_tables import collector_keys
+from receiver.store.parts import Parts
+from receiver.store.schema import role_keys
+from shared import statement
+from shared.dsse import Verified
+from shared.encoding import digest_text
+from shared.errors import Code, MalformedError
+from shared.judging.pieces import Told, links_of, piece_of
+from shared.judging.values import Link, Piece
+from shared.keys import PublicKey
+
+_PORTION = 500
+_MAX_BYTES = 32 * 1024 * 1024
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A statement as a piece and its links, as they were told last; `size` is that of its payload."""
+
+    piece: Piece
+    links: tuple[Link, ...]
+    size: int
+
+    def told(self, told: Told) -> Known:
+        """Give it with what the receiver knows besides."""
+        piece = self.piece
+        received_at = piece.received_at if told.received_at is None else told.received_at
+        new = (received_at, told.held, told.arrival, told.repeat_of, told.against)
+        if new == (piece.received_at, piece.held, piece.arrival, piece.repeat_of, piece.against):
+            return self
+        piece = replace(
+            piece,
+            received_at=received_at,
+            held=told.held,
+            arrival=told.arrival,
+            repeat_of=told.repeat_of,
+            against=told.against,
+        )
+        links = tuple(replace(one, received_at=received_at, held=told.held) for one in self.links)
+        return Known(piece, links, self.size)
+
+
+class Statements:
+    """What was parsed, the least used forgotten first; safe to use from several threads."""
+
+    def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
+        """Take how many bytes of payloads may be kept parsed."""
+        self._max_bytes = max_bytes
+        self._kept: OrderedDict[tuple[str, bytes], Known] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    @property
+    def size(self) -> int:
+        """How many bytes of payloads are kept parsed."""
+        return self._bytes
+
+    def read(self, tx: Tx, workspace_id: str, rows: Collection[AttestationRow]) -> dict[int, Known]:
+        """Give what these attestations say, by number.
+
+        Raises `MalformedError` for one whose bytes are not what its row names, or cannot be read.
+        """
+        found: dict[int, Known] = {}
+        with self._lock:
+            for row in rows:
+                known = self._kept.get((workspace_id, row.id))
+                if known is not None:
+                    self._kept.move_to_end((workspace_id, row.id))
+                    found[row.n] = known
+        lacking = [row for row in rows if row.n not in found]
+        if lacking:
+            fresh = _parse(tx, workspace_id, lacking)
+            found |= fresh
+            self.keep(workspace_id, fresh.values())
+        return found
+
+    def keep(self, workspace_id: str, known: Collection[Known]) -> None:
+        """Keep statements as they were told, so that the next to ask finds them so."""
+        with self._lock:
+            for one in known:
+                key = (workspace_id, bytes.fromhex(one.piece.id.removeprefix("sha256:")))
+                before = self._kept.pop(key, None)
+                self._bytes += one.size - (0 if before is None else before.size)
+                self._kept[key] = one
+            while self._bytes > self._max_bytes:
+                _, gone = self._kept.popitem(last=False)
+                self._bytes -= gone.size
+
+
+def _parse(tx: Tx, workspace_id: str, rows: Sequence[AttestationRow]) -> dict[int, Known]:
+    found: dict[int, Known] = {}
+    keys: dict[bytes, PublicKey] = {}
+    for at in range(0, len(rows), _PORTION):
+        portion = {row.n: row for row in rows[at : at + _PORTION]}
+        parts = attestations.parts_of_numbers(tx, workspace_id, list(portion))
+        keys |= _keys(tx, workspace_id, {one.key_id for one in parts.values()} - keys.keys())
+        for n, row in portion.items():
+            found[n] = _known(row, parts.get(n), keys)
+    return found
+
+
+def _known(row: AttestationRow, parts: Parts | None, keys: Mapping[bytes, PublicKey]) -> Known:
+    key = None if parts is None else keys.get(parts.key_id)
+    if parts is None or key is None:
+        raise _not_whole(row, "its envelope, or the key that signed it, is not here")
+    verified = Verified(parts.payload, (key,), parts.envelope().id)
+    if verified.id != row.id:
+        raise _not_whole(row, "its bytes are not what its row names")
+    read = statement.read(verified)
+    told = Told(_EVER)
+    return Known(piece_of(read, told), links_of(read, told), len(parts.payload))
+
+
+def _keys(tx: Tx, workspace_id: str, key_ids: Collection[bytes]) -> dict[bytes, PublicKey]:
+    if not key_ids:
+        return {}
+    found: dict[bytes, PublicKey] = {}
+    for table in (collector_keys, role_keys):
+        rows = tx.execute(
+            select(table.c.key_id, table.c.public_key).where(
+                table.c.workspace_id == workspace_id, table.c.key_id.in_(list(key_ids))
+            )
+        )
+        found |= {row.key_id: PublicKey(row.public_key) for row in rows}
+    return found
+
+
+def _not_whole(row: AttestationRow, detail: str) -> MalformedError:
+    return MalformedError(Code.MALFORMED_STATEMENT, f"{digest_text(row.id)}: {detail}", "run carnet-receiver fsck")

@@ -1,0 +1,154 @@
+"""The streams that could have something to say about a release, as judging knows them.
+
+Invariant: what ties a collector to the release ties each of its streams that should still say something, and a bound
+collector without any stream is there as one that was never heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, not_, or_, select
+
+from receiver.core.feeding import Ties, counts_as_bound, fact_of, is_bound, never_heard
+from receiver.store import stream_states
+from receiver.store.collectors import CollectorStatus, limits_from_row
+from receiver.store.engine import Tx
+from receiver.store.identity_tables import collectors
+from receiver.store.schema import heartbeats, streams
+from receiver.store.stream_states import StreamNow
+from shared.encoding import parse_payload
+from shared.judging.scope import matches
+from shared.judging.values import StreamFact, Target
+from shared.predicates import Heartbeat
+
+_MOST_SECONDS = 10 * 365 * 86_400
+_EVERY_SERVICE = '%"services":["*"]%'
+"""How a row writes that a collector speaks for whatever service: most do, and an admin bound none of those."""
+
+# Asked for with every question: built once, since building a query takes several times as long as running it.
+_LIMITED = select(collectors.c.collector_id, collectors.c.limits).where(
+    collectors.c.workspace_id == bindparam("its_workspace"),
+    collectors.c.status == CollectorStatus.ACTIVE.value,
+    not_(collectors.c.limits.like(_EVERY_SERVICE)),
+)
+_NAMED = select(collectors.c.collector_id, collectors.c.name).where(
+    collectors.c.workspace_id == bindparam("its_workspace")
+)
+_tied = streams.alias()
+_AROUND = select(streams.c.stream_id).where(
+    streams.c.workspace_id == bindparam("its_workspace"),
+    or_(
+        streams.c.collector_id.in_(bindparam("its_collectors", expanding=True)),
+        streams.c.collector_id.in_(
+            select(_tied.c.collector_id).where(
+                _tied.c.workspace_id == bindparam("its_workspace"),
+                _tied.c.stream_id.in_(bindparam("its_streams", expanding=True)),
+            )
+        ),
+    ),
+)
+"""All streams of some collectors, and of the collectors of some streams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What streams are asked about: the streams that delivered, what others brought lately, and where it should go.
+
+    `globs` are names of collectors that policies may ask for; None for all of them.
+    """
+
+    delivered: frozenset[bytes]
+    brought: Mapping[bytes, frozenset[tuple[str, str]]]
+    target: Target
+    globs: Collection[str] | None
+
+
+def facts(tx: Tx, workspace_id: str, now: datetime, asked: Asked) -> tuple[StreamFact, ...]:
+    """Give the streams that delivered for a release, or should, or that a policy may name."""
+    bound = _bound(tx, workspace_id, asked.target)
+    named = _named(tx, workspace_id, asked.globs)
+    found = stream_states.some(
+        tx, workspace_id, now, _around(tx, workspace_id, {*bound, *named}, {*asked.delivered, *asked.brought})
+    )
+    unheard = sorted(bound - {one.collector_id for one in found})
+    names = {}
+    if found or unheard:
+        names = {row.collector_id: row.name for row in tx.execute(_NAMED, {"its_workspace": workspace_id})}
+    tied = _tied_collectors(found, asked)
+    oldest = _oldest(tx, workspace_id, found)
+    made = []
+    for one in found:
+        counts = counts_as_bound(one.state, one.heard, now)
+        its = asked.brought.get(one.stream_id, frozenset())
+        ties = Ties(
+            delivered=one.stream_id in asked.delivered,
+            bound=counts and one.collector_id in bound,
+            brings=tied.get(one.collector_id, its) if counts else its,
+            kin=counts and one.collector_id in tied,
+        )
+        collector = (one.collector_id, names.get(one.collector_id, one.collector_id))
+        fact = fact_of(one.stream_id, collector, one.heard, one.state, ties, oldest.get(one.stream_id))
+        if fact.delivered or fact.bound or fact.recent or one.collector_id in named:
+            made.append(fact)
+    made += [never_heard((one, names.get(one, one))) for one in unheard]
+    return tuple(made)
+
+
+def _tied_collectors(found: Iterable[StreamNow], asked: Asked) -> dict[str, frozenset[tuple[str, str]]]:
+    """Give the collectors that delivered or brought with any stream, and what they brought with all of them."""
+    tied: dict[str, frozenset[tuple[str, str]]] = {}
+    for one in found:
+        if one.stream_id in asked.delivered or one.stream_id in asked.brought:
+            brought = asked.brought.get(one.stream_id, frozenset())
+            tied[one.collector_id] = tied.get(one.collector_id, frozenset()) | brought
+    return tied
+
+
+def _bound(tx: Tx, workspace_id: str, target: Target) -> frozenset[str]:
+    rows = tx.execute(_LIMITED, {"its_workspace": workspace_id})
+    return frozenset(row.collector_id for row in rows if is_bound(limits_from_row(row.limits), target))
+
+
+def _named(tx: Tx, workspace_id: str, globs: Collection[str] | None) -> frozenset[str]:
+    if globs is not None and not globs:
+        return frozenset()
+    rows = tx.execute(_NAMED, {"its_workspace": workspace_id})
+    return frozenset(
+        row.collector_id for row in rows if globs is None or any(matches(glob, row.name) for glob in globs)
+    )
+
+
+def _around(
+    tx: Tx, workspace_id: str, collector_ids: Collection[str], stream_ids: Collection[bytes]
+) -> frozenset[bytes]:
+    """Give all streams of these collectors, and of those that these streams are of."""
+    if not collector_ids and not stream_ids:
+        return frozenset()
+    asked = {
+        "its_workspace": workspace_id,
+        "its_collectors": sorted(collector_ids),
+        "its_streams": sorted(stream_ids),
+    }
+    return frozenset(tx.execute(_AROUND, asked).scalars())
+
+
+def _oldest(tx: Tx, workspace_id: str, found: Collection[StreamNow]) -> dict[bytes, datetime]:
+    """Say since when the oldest entry waits, of the streams where something waits: by when that was heard."""
+    waiting = {one.stream_id: one.heard for one in found if one.heard is not None and one.heard.waiting}
+    if not waiting:
+        return {}
+    rows = tx.execute(
+        select(heartbeats.c.stream_id, heartbeats.c.payload).where(
+            heartbeats.c.workspace_id == workspace_id, heartbeats.c.stream_id.in_(list(waiting))
+        )
+    )
+    oldest = {}
+    for row in rows:
+        said = Heartbeat.from_wire(parse_payload(row.payload).get("predicate"))
+        oldest[row.stream_id] = waiting[row.stream_id].received_at - timedelta(
+            seconds=min(said.spool.oldest_seconds, _MOST_SECONDS)
+        )
+    return oldest

@@ -1,0 +1,159 @@
+"""Past decisions as they were made, in pages: what a policy is tried on before it enforces."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
+
+from receiver.store.columns import micros, moment
+from receiver.store.engine import Tx
+from receiver.store.gate_tables import passports
+from receiver.store.identity_tables import collector_keys
+from receiver.store.parts import Parts
+from receiver.store.schema import attestations, envelopes, register, role_keys
+from shared import statement
+from shared.dsse import Verified
+from shared.encoding import JsonObject, digest_text, parse_object, parse_payload
+from shared.errors import MalformedError
+from shared.keys import PublicKey
+from shared.statement import Statement
+
+_AT_ONCE = 500
+"""How many ids are asked for in one query."""
+_LATER = passports.alias("later")
+_PAST = select(
+    passports.c.number,
+    passports.c.passport_id,
+    passports.c.decision,
+    passports.c.mode,
+    passports.c.proceed,
+    passports.c.evaluated_at,
+    passports.c.docket,
+    register.c.payload,
+).join_from(
+    passports,
+    register,
+    (register.c.workspace_id == passports.c.workspace_id) & (register.c.number == passports.c.number),
+)
+_EVIDENCE = (
+    select(attestations.c.id, envelopes.c.key_id, envelopes.c.payload, envelopes.c.signature)
+    .join_from(attestations, envelopes, attestations.c.n == envelopes.c.n)
+    .where(
+        attestations.c.workspace_id == bindparam("its_workspace"),
+        attestations.c.id.in_(bindparam("its_ids", expanding=True)),
+    )
+)
+_ACTS = select(register.c.id, register.c.key_id, register.c.payload, register.c.signature).where(
+    register.c.workspace_id == bindparam("its_workspace"), register.c.id.in_(bindparam("its_ids", expanding=True))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PastRow:
+    """A passport by its register number: what it decided, and what was known then besides the evidence's own words.
+
+    `docket` is as `shared.judging.docket` writes it, `statement` the passport's payload.
+    """
+
+    number: int
+    passport_id: str
+    decision: str
+    mode: str
+    proceed: bool
+    evaluated_at: datetime
+    docket: JsonObject
+    statement: JsonObject
+
+
+def count(tx: Tx, workspace_id: str, since: datetime) -> int:
+    """Say how many passports in force were made since a time."""
+    asked = select(func.count()).select_from(passports)
+    return int(tx.execute(asked.where(_in_force(workspace_id), passports.c.evaluated_at >= micros(since))).scalar_one())
+
+
+def in_force(tx: Tx, workspace_id: str, since: datetime, below: int | None, limit: int) -> list[PastRow]:
+    """Give the last passport of each release, if it was made since a time: the newest first, below a number."""
+    asked = _PAST.where(_in_force(workspace_id), passports.c.evaluated_at >= micros(since))
+    if below is not None:
+        asked = asked.where(passports.c.number < below)
+    return _rows(tx, asked.order_by(passports.c.number.desc()).limit(limit))
+
+
+def of_release(
+    tx: Tx, workspace_id: str, service: str, namespace: str, environment: str, digest: str
+) -> PastRow | None:
+    """Find the passport in force of a release; `namespace` is empty where none was said, `digest` is hex."""
+    asked = _PAST.where(
+        _in_force(workspace_id),
+        passports.c.digest == bytes.fromhex(digest),
+        passports.c.service == service,
+        passports.c.namespace == namespace,
+        passports.c.environment == environment,
+    )
+    return next(iter(_rows(tx, asked)), None)
+
+
+def statements(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> dict[str, Statement]:
+    """Give what these ids (32 bytes) were signed for, by their text: evidence and acts, as far as they are whole here.
+
+    What is stored was verified when it came.
+    """
+    asked = list(ids)
+    found: dict[bytes, Parts] = {}
+    for start in range(0, len(asked), _AT_ONCE):
+        portion = asked[start : start + _AT_ONCE]
+        for query in (_EVIDENCE, _ACTS):
+            rows = tx.execute(query, {"its_workspace": workspace_id, "its_ids": portion})
+            found |= {row.id: Parts(row.key_id, row.payload, row.signature) for row in rows}
+    keys = _keys(tx, workspace_id, {one.key_id for one in found.values()})
+    read: dict[str, Statement] = {}
+    for id_, parts in found.items():
+        if parts.key_id in keys and parts.envelope().id == id_:
+            with suppress(MalformedError):
+                read[digest_text(id_)] = statement.read(Verified(parts.payload, (keys[parts.key_id],), id_))
+    return read
+
+
+def _keys(tx: Tx, workspace_id: str, key_ids: Collection[bytes]) -> dict[bytes, PublicKey]:
+    found: dict[bytes, PublicKey] = {}
+    asked = list(key_ids)
+    for table in (collector_keys, role_keys):
+        for start in range(0, len(asked), _AT_ONCE):
+            rows = tx.execute(
+                select(table.c.key_id, table.c.public_key).where(
+                    table.c.workspace_id == workspace_id, table.c.key_id.in_(asked[start : start + _AT_ONCE])
+                )
+            )
+            found |= {row.key_id: PublicKey(row.public_key) for row in rows}
+    return found
+
+
+def _in_force(workspace_id: str) -> ColumnElement[bool]:
+    newer = select(_LATER.c.place).where(
+        _LATER.c.workspace_id == workspace_id,
+        _LATER.c.release_key == passports.c.release_key,
+        _LATER.c.place == passports.c.place + 1,
+    )
+    return (passports.c.workspace_id == workspace_id) & ~newer.exists()
+
+
+def _rows(tx: Tx, asked: Select[Any]) -> list[PastRow]:
+    return [
+        PastRow(
+            row.number,
+            row.passport_id,
+            row.decision,
+            row.mode,
+            bool(row.proceed),
+            moment(row.evaluated_at),
+            parse_object(zlib.decompress(row.docket)),
+            parse_payload(row.payload),
+        )
+        for row in tx.execute(asked)
+    ]

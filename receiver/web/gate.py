@@ -1,0 +1,23 @@
+"""What the gate keeps in memory for all of its requests: policies that were read, and those who wait."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from receiver.facts import Memory
+from receiver.policies import PolicyCache
+from receiver.web.waiting import Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """The policies and evidence that were read before, and the waiting for changes."""
+
+    changes: Changes
+    cache: PolicyCache = field(default_factory=PolicyCache)
+    memory: Memory = field(default_factory=Memory)
+
+
+GATE = web.AppKey("gate", Gate)

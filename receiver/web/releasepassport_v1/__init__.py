@@ -1,0 +1,1 @@
+"""The gate's API: `/releasepassport/v1`."""

@@ -1,0 +1,148 @@
+"""Four eyes: nobody decides about their own release, however they are named, and nobody who is gone decides at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver import activate, clock, fsck, keys_at_hand, people
+from receiver.caller import operator
+from receiver.core.accounts import Role
+from receiver.core.tokens import Kind, Scope
+from receiver.named_secrets import read_master_key
+from receiver.store import accounts
+from receiver.store.accounts import Account
+from tests.helpers.gating import DIGEST, PASSPORTS, Gate, asked
+from tests.helpers.receiving import Answer, Receiver, serving
+from tests.helpers.signed_in import SignedIn, add_account, hashed, signed_in
+
+WAIVERS = "/releasepassport/v1/waivers"
+POLICY = b"""\
+apiVersion: carnet/v1
+kind: GatePolicy
+metadata: {name: production}
+scope: {services: ["*"], environments: ["*"]}
+mode: enforce
+rules:
+  - {id: one-person, approvals: {count: 1}, otherwise: REQUIRE_APPROVAL}
+  - {id: scanned, require: {type: SECURITY_SCAN}, otherwise: HOLD}
+"""
+ANNA = "Octo Cat <anna@acme.example>"
+NAMES = ["octo", "octo ", "@octo", ANNA, "\u200bocto", "octo\u200d"]
+
+
+@pytest.fixture
+async def receiver(tmp_path: Path) -> AsyncIterator[Receiver]:
+    async with serving(tmp_path / "data") as running:
+        with running.store() as store:
+            signers = keys_at_hand.load(store, read_master_key(running.data.master_key), running.names.workspace)
+            by, now = operator(running.audience), clock.utcnow()
+            activate.upload(store, running.audience, POLICY, by, now)
+            wanted = activate.Wanted("production", override="a test")
+            activate.activate(store, signers, wanted, by, now, os.urandom)
+        yield running
+        with running.store() as store:
+            assert fsck.check(store) == []
+
+
+@pytest.fixture
+def ci(receiver: Receiver) -> Gate:
+    return Gate(receiver, receiver.token(Scope.GATE_EVALUATE, Scope.READ, kind=Kind.GATE))
+
+
+def question(author: str, n: int = 0, **more: str) -> dict[str, Any]:
+    """May this digest of many go, which somebody wrote?"""
+    digest = DIGEST[:-4] + f"{n:04x}"
+    return asked(mode="enforce", artifact={"digest": digest}, release={"releaseId": "1", "author": author, **more})
+
+
+async def says_yes(receiver: Receiver, who: SignedIn, passport: dict[str, Any]) -> Answer:
+    return await receiver.post(f"{PASSPORTS}/{passport['passportId']}/approvals", b"{}", headers=who.headers)
+
+
+async def waives(receiver: Receiver, who: SignedIn) -> Answer:
+    about = {"service": question("")["service"], "artifact": question("")["artifact"]}
+    fields = {"rule": "scanned", "reason": "scanned by hand", **about}
+    return await receiver.post(WAIVERS, json.dumps(fields).encode(), headers=who.headers)
+
+
+def found(passport: dict[str, Any], rule: str) -> dict[str, Any]:
+    named: dict[str, Any] = next(one for one in passport["findings"] if one["rule"] == rule)
+    return named
+
+
+async def test_nobody_approves_their_own_release_however_the_request_spells_them(receiver: Receiver, ci: Gate) -> None:
+    anna = signed_in(receiver, "anna", Role.APPROVER, identities=("@Octo",))
+    for n, name in enumerate(NAMES):
+        answer = await ci.ask(question(name, n))
+        if answer.status == 422:
+            continue  # Names with characters that nobody sees are refused before.
+        assert answer.status == 200, answer.body
+        own = await says_yes(receiver, anna, answer.json)
+        assert (own.status, own.json["code"]) == (403, "forbidden"), name
+        assert "author unknown" not in found(answer.json, "one-person")["reason"]
+
+
+async def test_whom_an_earlier_request_named_stays_an_author(receiver: Receiver, ci: Gate) -> None:
+    anna = signed_in(receiver, "anna", Role.APPROVER, identities=("octo",))
+    add_account(receiver, "bert", Role.OPERATOR)
+    await ci.decided(question("octo"))
+    for n in range(3):
+        other = await ci.decided(question("bert@acme.example", requestedBy=f"somebody-{n}"))
+        assert (await says_yes(receiver, anna, other)).status == 403
+    assert (await waives(receiver, anna)).status == 403
+    another_digest = await ci.decided(question("bert@acme.example", 1))
+    assert (await says_yes(receiver, anna, another_digest)).status == 201
+
+
+async def test_an_invented_author_is_unknown_and_costs_one_approver_more(receiver: Receiver, ci: Gate) -> None:
+    anna, bert = (signed_in(receiver, name, Role.APPROVER) for name in ("anna", "bert"))
+    first = await ci.decided(question("somebody-else"))
+    assert "author unknown" in found(first, "one-person")["reason"]
+    assert (await says_yes(receiver, anna, first)).status == 201
+    assert not found(await ci.decided(question("somebody-else")), "one-person")["met"]
+    assert (await says_yes(receiver, bert, first)).status == 201
+    assert found(await ci.decided(question("somebody-else")), "one-person")["met"]
+
+
+async def test_whoever_is_gone_has_approved_and_waived_nothing(receiver: Receiver, ci: Gate) -> None:
+    add_account(receiver, "author", Role.OPERATOR)
+    anna, bert = (signed_in(receiver, name, Role.APPROVER) for name in ("anna", "bert"))
+    asks = question("author@acme.example")
+    first = await ci.decided(asks)
+    assert (await says_yes(receiver, anna, first)).status == 201
+    assert (await waives(receiver, anna)).status == 201
+    good = await ci.decided(asks)
+    assert good["decision"] == "ALLOW"
+    with receiver.store() as store:
+        people.disable(store, receiver.names.workspace, anna.email, clock.utcnow())
+    gone = await ci.decided(asks)
+    assert (gone["supersedes"], gone["decision"], gone["proceed"]) == (good["passportId"], "HOLD", False)
+    for rule in ("one-person", "scanned"):
+        assert not found(gone, rule)["met"]
+    for passport in (first, good, gone):
+        bundle = await ci.get(f"{PASSPORTS}/{passport['passportId']}/export?format=bundle")
+        assert bundle.status == 200
+    assert (await says_yes(receiver, bert, gone)).status == 201
+    last = await waives(receiver, bert)
+    assert (last.status, last.json["given"]) == (201, [bert.email])
+    assert (await ci.decided(asks))["decision"] == "ALLOW"
+
+
+async def test_a_membership_that_ended_by_itself_counts_no_longer(receiver: Receiver, ci: Gate) -> None:
+    add_account(receiver, "author", Role.OPERATOR)
+    anna = signed_in(receiver, "anna", Role.APPROVER)
+    passport = await ci.decided(question("author@acme.example"))
+    assert (await says_yes(receiver, anna, passport)).status == 201
+    assert found(await ci.decided(question("author@acme.example")), "one-person")["met"]
+    now = clock.utcnow()
+    over = Account(anna.email, Role.APPROVER, hashed(), now - timedelta(days=2), now - timedelta(seconds=1))
+    with receiver.store() as store:
+        store.write(lambda tx: accounts.save(tx, receiver.names.workspace, over))
+    assert not found(await ci.decided(question("author@acme.example")), "one-person")["met"]

@@ -1,0 +1,249 @@
+"""Passports over what collectors signed: bundles introduce their keys, and stand when evidence was let count again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from receiver import activate, decide, fsck, keys_at_hand, lookup, passports, rekey
+from receiver.caller import operator
+from receiver.core.posting import Record
+from receiver.core.revocation import Loss, What
+from receiver.core.tokens import Scope
+from receiver.decide import Asking, Decided
+from receiver.facts import Memory
+from receiver.policies import PolicyCache
+from shared import dsse
+from shared.bundle import parse_bundle
+from shared.errors import UntrustedError
+from shared.judging.values import Mode, Request, Target
+from shared.predicates import Limits, Role
+from shared.verify import authenticate
+from tests.helpers import build
+from tests.helpers.fleet import Receiver, make_receiver
+from tests.helpers.held import end, let_go
+from tests.helpers.posts import COMMIT, DIGEST, Pipeline
+
+
+@dataclass
+class Asker:
+    """Somebody who asks one gate one question."""
+
+    receiver: Receiver
+    digest: str = DIGEST
+    cache: PolicyCache = field(default_factory=PolicyCache)
+    memory: Memory = field(default_factory=Memory)
+    failures: list[Exception] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.pipeline = Pipeline(self.receiver, (Scope.ADMIN,))
+        fields = {"name": "api", "sha256": self.digest, "repositoryFullName": "acme/payments-api", "commitSha": COMMIT}
+        self.pipeline.post(Record.ARTIFACT, {**fields, "artifactType": "binary"})
+
+    def ask(self, **changes: object) -> Decided:
+        question = Request(
+            target=Target("payments-api", None, "production"),
+            digest=self.digest,
+            mode=Mode.ENFORCE,
+            ready=True,
+            rollback_available=True,
+            rollback_verified=True,
+        )
+        question = replace(question, **changes)  # type: ignore[arg-type]
+        signers = keys_at_hand.load(self.receiver.store, self.receiver.master, self.receiver.workspace_id)
+        asking = Asking(
+            caller=self.pipeline.caller,
+            request=question,
+            said={"artifact": self.digest, **{name: str(value) for name, value in changes.items()}},
+            now=self.receiver.now,
+            random=self.receiver.random,
+            cache=self.cache,
+            memory=self.memory,
+            report=self.failures.append,
+        )
+        return decide.decide(self.receiver.store, signers, asking)
+
+    def bundle(self, decided: Decided) -> bytes:
+        return passports.bundle(self.receiver.store, self.receiver.workspace_id, decided.passport.passport_id)
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Receiver:
+    return make_receiver(tmp_path)
+
+
+def green() -> dict[str, Any]:
+    counts = {"totalTests": 3, "passed": 3, "failed": 0, "errors": 0, "skipped": 0}
+    claim = build.collected().claim.model_copy(update={"passed": True, "evidence": counts})
+    return {"claim": claim}
+
+
+def about(entry: bytes) -> str:
+    """The file that an entry is about, which is the artifact here."""
+    first: str = json.loads(dsse.parse(entry).payload)["subject"][0]["digest"]["sha256"]
+    return first
+
+
+def test_a_collectors_evidence_makes_an_allow_that_verifies_from_its_bundle(receiver: Receiver) -> None:
+    spool, caller = receiver.enrol(1)
+    entry = spool.entry(**green())
+    asker = Asker(receiver, about(entry))
+    assert asker.ask().passport.decision == "HOLD"
+    receiver.take(caller, "a", [entry])
+    turned = spool.rotate(build.signer(9))
+    receiver.take(caller, "b", [turned, spool.entry(**green())], spool.heartbeat())
+    receiver.now += timedelta(seconds=5)
+    decided = asker.ask()
+    assert (decided.passport.decision, asker.failures) == ("ALLOW", []), decided.page
+    bundle = parse_bundle(asker.bundle(decided))
+    authentic = authenticate(bundle, receiver.root.public.key_id)
+    assert authentic.by_collectors == 2
+    assert len(bundle.keys) == 2
+    again = passports.judge_again(receiver.store, receiver.workspace_id, decided.passport.passport_id)
+    assert again.differences == ()
+    assert fsck.check(receiver.store) == []
+
+
+def test_a_bundle_is_the_same_after_a_new_root_key_and_stands_under_the_old_one(receiver: Receiver) -> None:
+    asker = Asker(receiver)
+    decided = asker.ask()
+    before = asker.bundle(decided)
+    new_root = build.signer(77)
+    receiver.now += timedelta(minutes=1)
+    rekey.rotate_root(receiver.store, receiver.root, new_root, receiver.workspace_id, receiver.now, receiver.random)
+    assert asker.bundle(decided) == before
+    authenticate(parse_bundle(before), receiver.root.public.key_id)
+    later = asker.ask(canary=True)
+    under_both = parse_bundle(asker.bundle(later))
+    for root in (receiver.root, new_root):
+        authenticate(under_both, root.public.key_id)
+
+
+def test_evidence_that_two_people_let_count_again_verifies_under_a_keyring_that_knows_of_the_loss(
+    receiver: Receiver,
+) -> None:
+    spool, caller = receiver.enrol(1)
+    entry = spool.entry(**green())
+    asker = Asker(receiver, about(entry))
+    receiver.take(caller, "a", [entry], spool.heartbeat())
+    receiver.now += timedelta(minutes=1)
+    end(receiver, What.COLLECTOR, spool.collector_id, Loss.COMPROMISED, None)
+    assert asker.ask().passport.decision == "HOLD"
+    let_go(receiver, entry)
+    receiver.now += timedelta(minutes=1)
+    decided = asker.ask()
+    assert decided.passport.decision == "ALLOW"
+    bundle = parse_bundle(asker.bundle(decided))
+    authentic = authenticate(bundle, receiver.root.public.key_id)
+    assert any(one.kind.uri == "urn:carnet:release:v1" for one in authentic.inputs)
+    receiver.now += timedelta(minutes=1)
+    rekey.rotate_roles(
+        receiver.store,
+        receiver.master,
+        receiver.root,
+        receiver.workspace_id,
+        [Role.CLAIM],
+        receiver.now,
+        receiver.random,
+    )
+    versions = lookup.keyring(receiver.store, receiver.workspace_id).versions
+    authenticate(bundle, receiver.root.public.key_id, [dsse.parse(one) for one in versions])
+
+
+def test_what_goes_wrong_while_judging_is_a_hold_with_the_reason(receiver: Receiver) -> None:
+    asker = Asker(receiver)
+
+    class Broken(PolicyCache):
+        def baseline(self, mode: Mode) -> object:  # type: ignore[override]
+            raise RuntimeError(mode)
+
+    asker.cache = Broken()
+    decided = asker.ask()
+    assert (decided.passport.decision, decided.passport.proceed) == ("HOLD", False)
+    (finding,) = decided.passport.findings
+    assert (finding.rule, finding.cause) == ("judging", "error")
+    assert "RuntimeError" in finding.reason
+    assert len(asker.failures) == 1
+    assert asker.ask().passport.passport_id == decided.passport.passport_id
+    bundle = parse_bundle(asker.bundle(decided))
+    authenticate(bundle, receiver.root.public.key_id)
+
+
+def test_a_configured_policy_is_judged_by_and_goes_into_the_bundle(receiver: Receiver) -> None:
+    store, now = receiver.store, receiver.now
+    text = b"""\
+apiVersion: carnet/v1
+kind: GatePolicy
+metadata: {name: strict}
+scope: {services: ["payments-*"], environments: [production]}
+mode: advisory
+rules:
+  - id: ready
+    title: The target is ready
+    expect: "health.ready"
+    otherwise: BLOCK
+"""
+    by = operator(receiver.audience)
+    activate.upload(store, receiver.audience, text, by, now)
+    activate.activate(store, receiver.signers, activate.Wanted("strict"), by, now, receiver.random)
+    asker = Asker(receiver)
+    decided = asker.ask(mode=Mode.SHADOW)
+    assert (decided.passport.decision, decided.passport.mode) == ("ALLOW", "advisory")
+    assert decided.passport.warnings == ("weaker_mode: shadow was asked for, advisory is configured",)
+    bundle = parse_bundle(asker.bundle(decided))
+    assert bundle.policies == (text.decode(),)
+    authenticate(bundle, receiver.root.public.key_id)
+    again = passports.judge_again(store, receiver.workspace_id, decided.passport.passport_id)
+    assert again.differences == ()
+
+
+def test_the_page_keeps_a_line_for_the_address_that_is_put_below_it(receiver: Receiver) -> None:
+    rules = "".join(
+        f"  - id: r{at}\n    title: Rule {at}\n    expect: 'rollback.verified && {at} < 0'\n    otherwise: HOLD\n"
+        for at in range(40)
+    )
+    text = (
+        "apiVersion: carnet/v1\nkind: GatePolicy\nmetadata: {name: many}\n"
+        f"scope: {{services: ['*'], environments: ['*']}}\nmode: shadow\nrules:\n{rules}"
+    )
+    by = operator(receiver.audience)
+    activate.upload(receiver.store, receiver.audience, text.encode(), by, receiver.now)
+    activate.activate(receiver.store, receiver.signers, activate.Wanted("many"), by, receiver.now, receiver.random)
+    assert len(Asker(receiver).ask().page.splitlines()) == 24
+
+
+def test_a_token_asks_within_its_limits_and_needs_a_policy_where_it_says_so(receiver: Receiver) -> None:
+    asker = Asker(receiver)
+    whole = asker.pipeline.caller
+    asker.pipeline.caller = replace(whole, limits=Limits(services=("checkout-*",)))
+    with pytest.raises(UntrustedError):
+        asker.ask()
+    asker.pipeline.caller = replace(whole, scopes=frozenset({Scope.EVIDENCE_WRITE}))
+    with pytest.raises(UntrustedError):
+        asker.ask()
+    assert passports.page(receiver.store, receiver.workspace_id, passports.Filters(), 10).items == ()
+    asker.pipeline.caller = replace(whole, require_policy=True)
+    held = asker.ask(mode=Mode.SHADOW).passport
+    assert (held.decision, held.proceed, held.policies) == ("HOLD", False, ())
+    assert held.warnings[0].startswith("no_policy")
+    asker.pipeline.caller = whole
+    assert asker.ask(mode=Mode.SHADOW).passport.policies != ()
+
+
+def test_a_passport_is_renewed_once_half_of_its_time_is_over(receiver: Receiver) -> None:
+    asker = Asker(receiver)
+    first = asker.ask().passport
+    receiver.now = first.evaluated_at + (first.valid_until - first.evaluated_at) / 2 - timedelta(seconds=1)
+    assert asker.ask().passport == first
+    receiver.now += timedelta(seconds=1)
+    second = asker.ask().passport
+    assert (second.supersedes, second.evaluated_at) == (first.passport_id, receiver.now)
+    # A clock that is set back makes no older passport the latest one.
+    receiver.now -= timedelta(hours=6)
+    third = asker.ask(canary=True).passport
+    assert (third.supersedes, third.evaluated_at) == (second.passport_id, second.evaluated_at)
