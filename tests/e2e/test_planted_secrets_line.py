@@ -141,7 +141,8 @@ def _see_the_collector(found: Seen, one: Rig) -> None:
         found.add("status", _said("status", *more))
         found.add("ledger", _said("ledger", *more))
         found.add("spool list", _said("spool", "list", "--limit", "10000", *more))
-        found.add("spool show", *(_said("spool", "show", each, *more) for each in entries[::5]))
+        shown = entries if output == "json" else entries[::5]
+        found.add("spool show", *(_said("spool", "show", each, *more) for each in shown))
     found.add("status", json.dumps(one.status()))
     for level, output in zip(Level, ("json", "text", "json"), strict=True):
         found.add("preview", _said("preview", str(one.folder / level), *config, "--output", output))

@@ -214,17 +214,18 @@ def test_a_file_that_kills_two_children_is_too_large_and_the_next_one_is_read(
 
 
 def test_a_file_that_takes_more_memory_than_allowed_is_too_large(make: Callable[..., Parser], told: Told) -> None:
-    parser = make(Bounds(memory_bytes=56 * MIB))
+    # Enough to start in, also where its modules have to be compiled first.
+    parser = make(Bounds(memory_bytes=80 * MIB))
 
     def content() -> Iterator[bytes]:
         yield b'{"version":"2.1.0","runs":[],"properties":{"first":1'
-        for number in range(190_000):
+        for number in range(320_000):
             yield b',"%0195d":1' % number
 
     with pytest.raises(MalformedError) as caught:
         read(parser, content, "sarif")
     assert caught.value.code is Code.TOO_LARGE
-    assert "56 MiB" in caught.value.detail
+    assert "80 MiB" in caught.value.detail
     assert caught.value.hint
     assert told.reasons() == ["out_of_memory", "out_of_memory"]
     assert read(parser, SMALL).passed
