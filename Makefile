@@ -24,7 +24,7 @@ check: setup  ## lint, format, types, import contracts, docs lists
 	$(BIN)/pytest -q tests/architecture
 
 test: check  ## check, then every other test at its CI size
-	@.ci/need git openssl strace softhsm2-util
+	@.ci/need git openssl strace softhsm2-util dash curl
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10 --ignore=tests/architecture
 
 bench: setup  ## the figures that docs/operations.md quotes

@@ -14,7 +14,6 @@ from shared.judging.contradictions import typed
 from shared.predicates import Claimed, ClaimType, Context
 
 _CLAIMED_BESIDE = ("evidenceUrl", "source", "resourceType", "resourceId")
-_ATTESTED = ("resourceType", "repositoryFullName", "commitSha", "artifactSha256")
 _ARTIFACT, _DEPLOYMENT = "Artifact", "Deployment"
 _INGESTED_BESIDE = (
     "source", "externalId", "type", "namespace", "releaseId", "renderedManifestPath", "author", "requestedBy",

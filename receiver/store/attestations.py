@@ -18,7 +18,6 @@ from receiver.store.keyed import of_workspace
 from receiver.store.parts import Parts
 from receiver.store.record_tables import components, contradictions, dated_reports
 from receiver.store.schema import attestations, envelopes, subjects
-from shared.encoding import digest_text
 from shared.errors import Code, StateError
 from shared.judging.contradictions import Contradiction
 
@@ -201,30 +200,10 @@ def number_of(tx: Tx, workspace_id: str, attestation_id: bytes) -> int | None:
     return found
 
 
-def ids_of(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, bytes]:
-    """Give the ids (32 bytes) of the attestations with these numbers."""
-    found = tx.execute(
-        select(attestations.c.n, attestations.c.id).where(
-            of_workspace(attestations, workspace_id), attestations.c.n.in_(list(numbers))
-        )
-    )
-    return {row.n: row.id for row in found}
-
-
 def parts_of_numbers(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, Parts]:
     """Give the parts of the envelopes with these numbers."""
     found = tx.execute(select(envelopes).where(of_workspace(envelopes, workspace_id), envelopes.c.n.in_(list(numbers))))
     return {row.n: Parts(row.key_id, row.payload, row.signature) for row in found}
-
-
-def key_ids_of(tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, str]:
-    """Give the ids of the keys that signed the envelopes with these numbers."""
-    found = tx.execute(
-        select(envelopes.c.n, envelopes.c.key_id).where(
-            of_workspace(envelopes, workspace_id), envelopes.c.n.in_(list(numbers))
-        )
-    )
-    return {row.n: digest_text(row.key_id) for row in found}
 
 
 def of_ids(tx: Tx, workspace_id: str, ids: Sequence[bytes]) -> list[AttestationRow]:
