@@ -16,48 +16,31 @@ from typing import TypeAlias
 from receiver import policies
 from receiver.caller import Caller
 from receiver.core.cutting import cut
-from receiver.core.passport import Issued, Judged, facts_key, half_over, pack, passport_of, release_key
-from receiver.core.placing import Status
+from receiver.core.passport import Judged, facts_key, half_over, release_key
 from receiver.core.tokens import Scope
-from receiver.core.trail import Act
-from receiver.core.ulids import RANDOM_BYTES, ulid
-from receiver.facts import Memory, facts_of
+from receiver.facts import Memory, facts_of, look_ahead
+from receiver.issuing import Decided, Hand, PassportCache, issue
 from receiver.keys_at_hand import RoleSigners
 from receiver.policies import Configured, PolicyCache
-from receiver.store import answered, audit, introductions, named, passports, register, releases, workspaces
+from receiver.store import answered, passports, releases
 from receiver.store.answered import Answered
 from receiver.store.engine import Store, Tx
-from receiver.store.parts import parts_of
-from receiver.store.passports import Papers, PassportRow
-from shared import dsse, statement
-from shared.dsse import Envelope
-from shared.encoding import (
-    JsonObject,
-    canonical,
-    compact,
-    digest_text,
-    format_time,
-    parse_digest,
-    parse_object,
-    parse_payload,
-    parse_time,
-)
+from receiver.store.passports import PassportRow
+from shared.encoding import JsonObject, compact, digest_text, format_time, parse_digest, parse_object, parse_time
 from shared.errors import CarnetError, MalformedError, TryLaterError
 from shared.judging.docket import Docket
 from shared.judging.judge import judge, undecided
-from shared.judging.text import page
-from shared.judging.values import Facts, Judgement, Request
-from shared.passports import PASSPORT, SUMMARY, Input, Passport, summary_of
+from shared.judging.values import Facts, Request
+from shared.passports import Input
 from shared.redaction import Rules
-from shared.statement import subject_sha256
+
+__all__ = ["Asking", "Decided", "Once", "decide", "in_force", "without_secrets"]
 
 # Named here because whoever calls a use case does not look into the store.
 Once: TypeAlias = answered.Once
 
 REPLAYED_FOR = timedelta(minutes=5)
 """How long a request with the same key is answered as before, while nothing has changed."""
-SALT_BYTES = 16
-_ADDRESS = "https://"
 _STATUS = 200
 
 
@@ -75,20 +58,10 @@ class Asking:
     random: Callable[[int], bytes]
     cache: PolicyCache
     memory: Memory
+    passports: PassportCache
     report: Callable[[Exception], None]
     once: Once | None = None
     origin: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decided:
-    """A passport as it was signed, and the page as it was shown without its last line; `created` where it is new."""
-
-    passport: Passport
-    envelope: Envelope
-    page: str
-    created: bool
-    replayed: bool = False
 
 
 def without_secrets(_store: Store, fields: JsonObject, rules: Rules) -> tuple[JsonObject, tuple[str, ...]]:
@@ -118,8 +91,16 @@ def in_force(store: Store, asking: Asking) -> Decided | None:
     caller.require(Scope.GATE_EVALUATE, Scope.ADMIN)
     caller.require_inside(None, target.service, target.environment)
     wrong: list[Exception] = []
-    found = store.read(lambda tx: _found(tx, replace(asking, report=wrong.append))[0])
+    found = store.read(lambda tx: _glance(tx, replace(asking, report=wrong.append)))
     return None if wrong else found
+
+
+def _glance(tx: Tx, asking: Asking) -> Decided | None:
+    """Look whether the decision in force holds; of a release without one only what there is to read is read."""
+    if _in_force(tx, asking) is not None:
+        return _found(tx, asking)[0]
+    look_ahead(tx, asking.caller.workspace_id, asking.request, asking.memory)
+    return None
 
 
 def _once(tx: Tx, signers: RoleSigners, asking: Asking) -> Decided:
@@ -142,37 +123,58 @@ def _once(tx: Tx, signers: RoleSigners, asking: Asking) -> Decided:
 
 
 def _decide(tx: Tx, signers: RoleSigners, asking: Asking) -> Decided:
-    found, judged, key, before = _found(tx, asking)
-    return found or _issue(tx, signers, asking, judged, key, before)
+    found, looked, key, before = _found(tx, asking)
+    if found is not None:
+        return found
+    caller = asking.caller
+    hand = Hand(signers, asking.random, caller.token_id, caller.owner, asking.origin)
+    return issue(tx, caller.workspace_id, hand, looked.judged, key, before, looked.signed_by)
 
 
-def _found(tx: Tx, asking: Asking) -> tuple[Decided | None, Judged, bytes, PassportRow | None]:
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """A judgement with all that it rests on, and the ids of the keys that signed the evidence."""
+
+    judged: Judged
+    signed_by: frozenset[str] = frozenset()
+
+
+def _found(tx: Tx, asking: Asking) -> tuple[Decided | None, _Looked, bytes, PassportRow | None]:
     """Judge; give the decision in force where it says the same, the judgement with its key, and what is in force."""
-    workspace_id, request = asking.caller.workspace_id, asking.request
-    release = release_key(request.target, request.digest)
-    before = passports.in_force(tx, workspace_id, release)
+    before = _in_force(tx, asking)
     # The newest is also the latest, whatever the clock did.
     now = asking.now if before is None else max(asking.now, before.evaluated_at)
-    judged = _judge(tx, asking, now)
-    key = facts_key(judged)
+    looked = _judge(tx, asking, now)
+    key = facts_key(looked.judged)
     if before is not None and before.facts_key == key and not half_over(before.evaluated_at, before.valid_until, now):
-        return stored(tx, workspace_id, before), judged, key, before
-    return None, judged, key, before
+        return asking.passports.given(tx, asking.caller.workspace_id, before), looked, key, before
+    return None, looked, key, before
 
 
-def _judge(tx: Tx, asking: Asking, now: datetime) -> Judged:
+def _in_force(tx: Tx, asking: Asking) -> PassportRow | None:
+    request = asking.request
+    return passports.in_force(tx, asking.caller.workspace_id, release_key(request.target, request.digest))
+
+
+def _judge(tx: Tx, asking: Asking, now: datetime) -> _Looked:
     """Judge; what goes wrong is a HOLD, but for what is the caller's to mend, and for a database that is not there."""
     workspace_id, caller, request = asking.caller.workspace_id, asking.caller, asking.request
-    facts, inputs, chosen = Facts(request, now), tuple[Input, ...](), Configured(())
+    facts, inputs, signed_by, chosen = Facts(request, now), tuple[Input, ...](), frozenset[str](), Configured(())
     try:
-        known = facts_of(tx, workspace_id, request, now, owner=caller.owner, memory=asking.memory)
-        facts, inputs = known.facts, (*known.inputs, *_releases(tx, workspace_id, known.inputs))
-        try:
-            chosen = policies.configured(
-                tx, workspace_id, request, asking.cache, require_policy=caller.require_policy, known=facts.known_targets
-            )
-        except MalformedError as error:
-            raise _MisaskedError(error) from None
+        chosen = _configured(tx, asking, now)
+        known = facts_of(
+            tx,
+            workspace_id,
+            request,
+            now,
+            owner=caller.owner,
+            memory=asking.memory,
+            collectors=chosen.collectors,
+        )
+        facts, signed_by = known.facts, known.signed_by
+        inputs = (*known.inputs, *_releases(tx, workspace_id, known.inputs))
+        if chosen.baseline is not None:
+            facts = replace(facts, known_targets=asking.memory.targets.of(tx, workspace_id, now))
         judgement = judge(facts, chosen.policies, chosen.warnings)
     except _MisaskedError as error:
         raise error.said from None
@@ -181,9 +183,25 @@ def _judge(tx: Tx, asking: Asking, now: datetime) -> Judged:
     except Exception as error:  # noqa: BLE001 - the one use case that makes a HOLD of whatever goes wrong while judging
         asking.report(error)
         # What was known up to here is not what was judged, so it is no part of the passport.
-        facts, inputs = Facts(request, now), ()
+        facts, inputs, signed_by = Facts(request, now), (), frozenset()
         judgement = undecided(facts, chosen.policies, _reason(error), chosen.warnings)
-    return Judged(Docket(facts, chosen.warnings, chosen.baseline), asking.said, judgement, inputs)
+    return _Looked(Judged(Docket(facts, chosen.warnings, chosen.baseline), asking.said, judgement, inputs), signed_by)
+
+
+def _configured(tx: Tx, asking: Asking, now: datetime) -> Configured:
+    """Choose what is judged by; raises `_MisaskedError` for what the request names and that does not cover it."""
+    workspace_id, caller = asking.caller.workspace_id, asking.caller
+    try:
+        return policies.configured(
+            tx,
+            workspace_id,
+            asking.request,
+            asking.cache,
+            require_policy=caller.require_policy,
+            known=asking.memory.targets.of(tx, workspace_id, now),
+        )
+    except MalformedError as error:
+        raise _MisaskedError(error) from None
 
 
 def _releases(tx: Tx, workspace_id: str, inputs: Iterable[Input]) -> Iterator[Input]:
@@ -204,92 +222,3 @@ class _MisaskedError(Exception):
 def _reason(error: Exception) -> str:
     """Say what went wrong as far as that holds nothing of anybody's: our own errors do not."""
     return error.detail if isinstance(error, CarnetError) else f"an error of ours ({type(error).__name__})"
-
-
-def _rotations(tx: Tx, workspace_id: str, inputs: Iterable[Input]) -> Iterator[Input]:
-    """Name the rotations by which the keys came in that signed the evidence: whoever checks it needs their times."""
-    ids = [parse_digest(one.id) for one in inputs if one.received_at is not None]
-    for row in introductions.rotations_to(tx, workspace_id, named.signers_of(tx, workspace_id, ids)):
-        held = row.code.value if row.status is Status.HELD and row.code is not None else None
-        yield Input(id=digest_text(row.id), received_at=row.received_at, held=held)
-
-
-def _issue(
-    tx: Tx, signers: RoleSigners, asking: Asking, judged: Judged, key: bytes, before: PassportRow | None
-) -> Decided:
-    """Sign and keep a passport, with its summary for others, as the one in force."""
-    workspace_id, request, judgement = asking.caller.workspace_id, asking.request, judged.judgement
-    place = register.next_place(tx, workspace_id)
-    workspace = workspaces.get(tx, workspace_id)
-    issued = Issued(
-        passport_id="pp_" + ulid(judgement.evaluated_at, asking.random(RANDOM_BYTES)),
-        place=place,
-        audience=signers.audience,
-        key_id=signers.decision.public.key_id,
-        salt=asking.random(SALT_BYTES).hex(),
-        keyring_version=signers.keyring_version,
-        supersedes=None if before is None else before.passport_id,
-        former=workspaces.accepted_audiences(tx, workspace)[1:],
-        rotations=tuple(_rotations(tx, workspace_id, judged.inputs)),
-    )
-    passport = passport_of(judged, issued)
-    subject = (subject_sha256(request.digest),)
-    envelope = statement.sign(PASSPORT, subject, passport, signers.decision)
-    register.add(tx, workspace_id, place.number, PASSPORT, envelope, judgement.evaluated_at)
-    verifier = f"urn:carnet:receiver:{signers.audience.receiver}"
-    summary = summary_of(passport, digest_text(envelope.id), verifier, asking.random(SALT_BYTES).hex())
-    row = PassportRow(
-        number=place.number,
-        passport_id=issued.passport_id,
-        release_key=release_key(request.target, request.digest),
-        place=0 if before is None else before.place + 1,
-        supersedes=issued.supersedes,
-        facts_key=key,
-        service=request.target.service,
-        namespace=request.target.namespace,
-        environment=request.target.environment,
-        digest=bytes.fromhex(request.digest),
-        mode=passport.mode,
-        decision=passport.decision,
-        proceed=passport.proceed,
-        headline=passport.headline,
-        evaluated_at=passport.evaluated_at,
-        valid_until=passport.valid_until,
-        release_id=request.release_id,
-        source_sha=request.source_sha,
-        token_id=asking.caller.token_id,
-        owner=asking.caller.owner,
-        policies=canonical([one.to_wire() for one in passport.policies]).decode(),
-    )
-    papers = Papers(
-        parts_of(statement.sign(SUMMARY, subject, summary, signers.decision)),
-        _page(request, judgement, issued.passport_id),
-        canonical(asking.said),
-        pack(judged),
-    )
-    passports.add(tx, workspace_id, row, papers)
-    detail: JsonObject = {
-        "passport": row.passport_id,
-        "decision": row.decision,
-        "proceed": row.proceed,
-        "service": row.service,
-        "environment": row.environment,
-        "artifact": passport.artifact,
-        "register": row.number,
-    }
-    audit.add(
-        tx, workspace_id, Act(passport.evaluated_at, asking.caller.token_id, "gate.decide", detail, asking.origin)
-    )
-    return Decided(passport, envelope, papers.page, created=True)
-
-
-def _page(request: Request, judgement: Judgement, passport_id: str) -> str:
-    """Write the page without its last line, the address, which may be another one when it is shown again."""
-    return page(request, judgement, passport_id, _ADDRESS).rpartition("\n")[0]
-
-
-def stored(tx: Tx, workspace_id: str, row: PassportRow) -> Decided:
-    """Give a decision as it was made; raises `StateError` where the register lost it."""
-    envelope = dsse.parse(register.envelope_at(tx, workspace_id, row.number))
-    passport = Passport.from_wire(parse_payload(envelope.payload).get("predicate"))
-    return Decided(passport, envelope, passports.papers(tx, workspace_id, row.number).page, created=False)

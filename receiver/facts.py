@@ -8,6 +8,7 @@ worked out now. What was parsed or walked once is remembered (`Memory`), since w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -28,13 +29,13 @@ from receiver.store import (
 )
 from receiver.store.attestations import AttestationRow, FromCollector
 from receiver.store.engine import Tx
-from receiver.store.gate_feeds import Feeds
+from receiver.store.gate_feeds import Feed, Feeds
 from receiver.store.gate_statements import Known, Statements
 from receiver.store.gate_streams import Asked
 from receiver.store.gate_targets import KnownTargets
 from receiver.store.known_since import KnownSince
 from shared.encoding import digest_text
-from shared.errors import Code, StateError
+from shared.errors import Code, MalformedError, StateError
 from shared.judging.contradictions import OF_OTHERS
 from shared.judging.identities import identities_of
 from shared.judging.pieces import Told
@@ -62,10 +63,11 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts, and the envelopes that were looked at, as a passport names them."""
+    """The facts, the envelopes that were looked at as a passport names them, and by which keys they were signed."""
 
     facts: Facts
     inputs: tuple[Input, ...]
+    signed_by: frozenset[str]
 
 
 def facts_of(
@@ -91,7 +93,7 @@ def facts_of(
     look.gather()
     pieces = look.told()
     target = request.target
-    brought = [at_hand.feeds.brought(tx, workspace_id, one, now) for one in look.repositories]
+    brought = [one.brought(now) for one in look.feeds]
     kinds: dict[bytes, frozenset[tuple[str, str]]] = {}
     for stream_id, brings in chain.from_iterable(one.items() for one in brought):
         kinds[stream_id] = kinds.get(stream_id, frozenset()) | brings
@@ -108,13 +110,22 @@ def facts_of(
         waivers=waivers,
         deployed=gate_targets.deployed_at(tx, workspace_id, target, request.digest),
         authors=_authors(tx, workspace_id, look, now, owner),
-        known_targets=at_hand.targets.of(tx, workspace_id, now),
     )
-    return Gathered(facts, _inputs(facts.evidence, approvals, waivers))
+    signed_by = frozenset(one.key_id for one in pieces)
+    return Gathered(facts, _inputs(facts.evidence, approvals, waivers), signed_by)
+
+
+def look_ahead(tx: Tx, workspace_id: str, request: Request, memory: Memory) -> None:
+    """Read what a question is about into memory, so that whoever then judges it under a lock holds that the less.
+
+    What is wrong with it is left to whoever judges.
+    """
+    with suppress(MalformedError, StateError):
+        _Look(tx, workspace_id, request, memory).gather()
 
 
 class _Look:
-    """One question while its evidence is gathered: rows by number, and what they say."""
+    """One question while its evidence is gathered: by number what it says."""
 
     def __init__(self, tx: Tx, workspace_id: str, request: Request, memory: Memory) -> None:
         self._tx = tx
@@ -122,10 +133,9 @@ class _Look:
         self.request = request
         self._memory = memory
         self.digest = bytes.fromhex(request.digest)
-        self._rows: dict[int, AttestationRow] = {}
         self._known: dict[int, Known] = {}
         self.commits: frozenset[str] = frozenset()
-        self.repositories: tuple[str, ...] = ()
+        self.feeds: tuple[Feed, ...] = ()
         self.delivered: frozenset[bytes] = frozenset()
 
     def gather(self) -> None:
@@ -139,13 +149,14 @@ class _Look:
             raise StateError(Code.CONFLICT, detail, "revoke the token that says so, or build the artifact anew")
         commits = [bytes.fromhex(one) for one in self.commits]
         self._take(gate_evidence.about(tx, workspace_id, {*commits, *self._asked_for()}))
-        bound = [n for n, one in self._known.items() if self._is_bound(one.piece)]
-        origins = [self._rows[n].origin for n in bound]
+        bound = [one for one in self._known.values() if self._is_bound(one.piece)]
+        origins = [one.row.origin for one in bound]
         self.delivered = frozenset(one.stream_id for one in origins if isinstance(one, FromCollector))
-        self.repositories = self._repositories([self._known[n].piece for n in bound])
+        repositories = self._repositories([one.piece for one in bound])
         self._take(gate_evidence.at_target(tx, workspace_id, target.service, target.namespace, target.environment))
-        near = self.repositories[:_NEAR_REPOSITORIES]
-        self._take(gate_evidence.near(tx, workspace_id, near, self._rows.keys()))
+        self.feeds = tuple(self._memory.feeds.of(tx, workspace_id, one) for one in repositories)
+        newest = [one.newest for one in self.feeds[:_NEAR_REPOSITORIES]]
+        self._take(gate_evidence.near(newest, self._known.keys()))
         self._take_firsts()
 
     @property
@@ -154,15 +165,16 @@ class _Look:
 
     def told(self) -> list[Known]:
         """Give what was found, in the order of storage, with all that the receiver knows of it."""
-        tx, workspace_id, rows = self._tx, self._workspace_id, self._rows
-        stood = standing.of_rows(tx, workspace_id, list(rows.values()))
-        against = contradictions.of(tx, workspace_id, list(rows))
+        tx, workspace_id = self._tx, self._workspace_id
+        rows = [self._known[n].row for n in sorted(self._known)]
+        stood = standing.of_rows(tx, workspace_id, rows)
+        against = contradictions.of(tx, workspace_id, [row.n for row in rows])
         received = self._received()
-        by_id = {row.id: row for row in rows.values()}
+        by_id = {row.id: row for row in rows}
         found, changed = [], []
         # Their order alone: numbers count over all workspaces, and a passport's facts are shown.
-        for place, n in enumerate(sorted(rows)):
-            row, now = rows[n], stood[n]
+        for place, row in enumerate(rows):
+            n, now = row.n, stood[row.n]
             told = Told(
                 received_at=received.get(n),
                 held=(now.code or Code.KEY_REVOKED).value if now.status is Status.HELD else None,
@@ -181,8 +193,8 @@ class _Look:
         """Name who triggered the builds of the digest, as the artifact's records say it."""
         evidence = [
             one.piece.evidence.get("ciContext")
-            for n, one in self._known.items()
-            if self._rows[n].record is Record.ARTIFACT and self.request.digest in one.piece.digests
+            for one in self._known.values()
+            if one.row.record is Record.ARTIFACT and self.request.digest in one.piece.digests
         ]
         named = [one.get("triggeredBy") for one in evidence if isinstance(one, dict)]
         return frozenset(one for one in named if isinstance(one, str))
@@ -190,39 +202,35 @@ class _Look:
     def _received(self) -> dict[int, datetime]:
         """Say of what collectors signed since when it is known; in one stream that never goes down."""
         lines: dict[bytes, list[tuple[int, int]]] = {}
-        for n, row in self._rows.items():
-            if isinstance(row.origin, FromCollector):
-                lines.setdefault(row.origin.stream_id, []).append((row.origin.sequence, n))
+        for n, one in self._known.items():
+            if isinstance(one.row.origin, FromCollector):
+                lines.setdefault(one.row.origin.stream_id, []).append((one.row.origin.sequence, n))
         found: dict[int, datetime] = {}
         for stream_id, line in lines.items():
             earlier = self._memory.known_since.of(self._tx, self._workspace_id, stream_id, min(line)[0])
             latest: datetime | None = None
             for _, n in sorted(line, reverse=True):
-                row = self._rows[n]
+                row = self._known[n].row
                 since = min(earlier.get(row.id, row.received_at), row.received_at)
                 # What stands below a hole or on another branch is known no later either than what stands above it.
                 latest = since if latest is None else min(latest, since)
                 found[n] = latest
         return found
 
-    def _take(self, rows: Mapping[int, AttestationRow]) -> None:
-        new = {n: row for n, row in rows.items() if n not in self._rows}
-        self._rows |= new
-        self._known |= self._memory.statements.read(self._tx, self._workspace_id, list(new.values()))
+    def _take(self, numbers: Iterable[int]) -> None:
+        new = [n for n in numbers if n not in self._known]
+        self._known |= self._memory.statements.read(self._tx, self._workspace_id, new)
 
     def _take_firsts(self) -> None:
         """Take what is repeated with what repeats it, to the first of each."""
         while True:
-            ids = {row.id for row in self._rows.values()}
-            lacking = {
-                row.origin.repeat_of
-                for row in self._rows.values()
-                if isinstance(row.origin, FromCollector) and row.origin.repeat_of is not None
-            } - ids
-            found = gate_evidence.firsts(self._tx, self._workspace_id, lacking)
-            if not found:
+            ids = {one.row.id for one in self._known.values()}
+            origins = [one.row.origin for one in self._known.values()]
+            lacking = {one.repeat_of for one in origins if isinstance(one, FromCollector) and one.repeat_of} - ids
+            before = len(self._known)
+            self._take(gate_evidence.firsts(self._tx, self._workspace_id, lacking))
+            if len(self._known) == before:
                 return
-            self._take(found)
 
     def _asked_for(self) -> list[bytes]:
         """Give the commits that the request may mean, where nothing links the digest to such a one."""

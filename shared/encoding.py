@@ -228,13 +228,29 @@ def canonical(value: JsonValue) -> bytes:
         pass
     else:
         # Nothing is nested deeper than there are brackets, and an integer below 2^53 has at most sixteen digits.
-        if text.count("{") + text.count("[") <= MAX_DEPTH and not _LONG_NUMBER.search(text):
+        flat = text.count("{") + text.count("[") <= MAX_DEPTH or _is_flat(value)
+        if flat and not _LONG_NUMBER.search(text):
             return written
     try:
         check_tree(value)
     except MalformedError as error:
         raise ValueError(error.detail) from None
     return _CANONICAL.encode(value).encode()
+
+
+def _is_flat(value: JsonValue) -> bool:
+    """Say whether a value is nested no deeper than is read; looks at containers alone."""
+    level: list[JsonValue] = [value]
+    for _ in range(MAX_DEPTH):
+        level = [
+            one
+            for node in level
+            for one in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
+            if isinstance(one, dict | list)
+        ]
+        if not level:
+            return True
+    return False
 
 
 def compact(value: JsonValue) -> bytes:

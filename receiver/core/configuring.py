@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from shared.errors import Code, MalformedError, StateError
-from shared.judging.policy import Policy
+from shared.judging.policy import Collection, Policy
 from shared.judging.scope import choose, nearest, strictest
 from shared.judging.values import Mode, Request, Target
 from shared.judging.words import listed
@@ -34,6 +34,12 @@ class Configured:
     policies: tuple[Policy, ...]
     warnings: tuple[str, ...] = ()
     baseline: Mode | None = None
+
+    @property
+    def collectors(self) -> frozenset[str]:
+        """The globs by which their rules name collectors, whose streams are to be looked at."""
+        tests = [rule.test for policy in self.policies for rule in policy.rules]
+        return frozenset(glob for test in tests if isinstance(test, Collection) for glob in test.collectors)
 
 
 def configure(

@@ -35,8 +35,13 @@ _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A statement as a piece and its links, as they were told last; `size` is that of its payload."""
+    """A statement with its row, as a piece and its links, as they were told last; `size` is that of its payload.
 
+    `key_id` is that of the key that signed it.
+    """
+
+    row: AttestationRow
+    key_id: str
     piece: Piece
     links: tuple[Link, ...]
     size: int
@@ -57,16 +62,19 @@ class Known:
             against=told.against,
         )
         links = tuple(replace(one, received_at=received_at, held=told.held) for one in self.links)
-        return Known(piece, links, self.size)
+        return Known(self.row, self.key_id, piece, links, self.size)
 
 
 class Statements:
-    """What was parsed, the least used forgotten first; safe to use from several threads."""
+    """What was read, the least used forgotten first; safe to use from several threads.
+
+    It is kept by its number: no row of an attestation is ever changed, and its number is never another one's.
+    """
 
     def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
         """Take how many bytes of payloads may be kept parsed."""
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[tuple[str, bytes], Known] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, int], Known] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
 
@@ -75,19 +83,19 @@ class Statements:
         """How many bytes of payloads are kept parsed."""
         return self._bytes
 
-    def read(self, tx: Tx, workspace_id: str, rows: Collection[AttestationRow]) -> dict[int, Known]:
-        """Give what these attestations say, by number.
+    def read(self, tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, Known]:
+        """Give what the attestations with these numbers say, by number; numbers of other workspaces are left out.
 
         Raises `MalformedError` for one whose bytes are not what its row names, or cannot be read.
         """
         found: dict[int, Known] = {}
         with self._lock:
-            for row in rows:
-                known = self._kept.get((workspace_id, row.id))
+            for n in numbers:
+                known = self._kept.get((workspace_id, n))
                 if known is not None:
-                    self._kept.move_to_end((workspace_id, row.id))
-                    found[row.n] = known
-        lacking = [row for row in rows if row.n not in found]
+                    self._kept.move_to_end((workspace_id, n))
+                    found[n] = known
+        lacking = [n for n in numbers if n not in found]
         if lacking:
             fresh = _parse(tx, workspace_id, lacking)
             found |= fresh
@@ -98,7 +106,7 @@ class Statements:
         """Keep statements as they were told, so that the next to ask finds them so."""
         with self._lock:
             for one in known:
-                key = (workspace_id, bytes.fromhex(one.piece.id.removeprefix("sha256:")))
+                key = (workspace_id, one.row.n)
                 before = self._kept.pop(key, None)
                 self._bytes += one.size - (0 if before is None else before.size)
                 self._kept[key] = one
@@ -107,15 +115,16 @@ class Statements:
                 self._bytes -= gone.size
 
 
-def _parse(tx: Tx, workspace_id: str, rows: Sequence[AttestationRow]) -> dict[int, Known]:
+def _parse(tx: Tx, workspace_id: str, numbers: Sequence[int]) -> dict[int, Known]:
     found: dict[int, Known] = {}
     keys: dict[bytes, PublicKey] = {}
-    for at in range(0, len(rows), _PORTION):
-        portion = {row.n: row for row in rows[at : at + _PORTION]}
-        parts = attestations.parts_of_numbers(tx, workspace_id, list(portion))
+    for at in range(0, len(numbers), _PORTION):
+        portion = numbers[at : at + _PORTION]
+        rows = attestations.numbered(tx, workspace_id, portion)
+        parts = attestations.parts_of_numbers(tx, workspace_id, portion)
         keys |= _keys(tx, workspace_id, {one.key_id for one in parts.values()} - keys.keys())
-        for n, row in portion.items():
-            found[n] = _known(row, parts.get(n), keys)
+        for row in rows:
+            found[row.n] = _known(row, parts.get(row.n), keys)
     return found
 
 
@@ -128,7 +137,7 @@ def _known(row: AttestationRow, parts: Parts | None, keys: Mapping[bytes, Public
         raise _not_whole(row, "its bytes are not what its row names")
     read = statement.read(verified)
     told = Told(_EVER)
-    return Known(piece_of(read, told), links_of(read, told), len(parts.payload))
+    return Known(row, digest_text(parts.key_id), piece_of(read, told), links_of(read, told), len(parts.payload))
 
 
 def _keys(tx: Tx, workspace_id: str, key_ids: Collection[bytes]) -> dict[bytes, PublicKey]:

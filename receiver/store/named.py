@@ -11,7 +11,6 @@ from receiver.store.engine import Tx
 from receiver.store.parts import Parts
 from receiver.store.schema import attestations, envelopes, register
 from shared.dsse import Envelope
-from shared.encoding import digest_text
 
 _AT_ONCE = 500
 
@@ -31,20 +30,6 @@ def envelopes_of(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> dict[byte
         for asked in (evidence, acts):
             for id_, key_id, payload, signature in tx.execute(asked):
                 found[id_] = Parts(key_id, payload, signature).envelope()
-    return found
-
-
-def signers_of(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> set[str]:
-    """Give the ids of the keys that signed evidence with these ids (32 bytes)."""
-    found: set[str] = set()
-    for portion in _portions(ids):
-        asked = (
-            select(envelopes.c.key_id)
-            .distinct()
-            .join_from(attestations, envelopes, attestations.c.n == envelopes.c.n)
-            .where(attestations.c.workspace_id == workspace_id, attestations.c.id.in_(portion))
-        )
-        found |= {digest_text(one) for one in tx.execute(asked).scalars()}
     return found
 
 

@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from receiver.facts import Memory
+from receiver.issuing import PassportCache
 from receiver.policies import PolicyCache
 from receiver.web.waiting import Changes
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """The policies and evidence that were read before, and the waiting for changes."""
+    """The policies, evidence and passports that were read before, and the waiting for changes."""
 
     changes: Changes
     cache: PolicyCache = field(default_factory=PolicyCache)
     memory: Memory = field(default_factory=Memory)
+    passports: PassportCache = field(default_factory=PassportCache)
 
 
 GATE = web.AppKey("gate", Gate)

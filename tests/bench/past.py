@@ -13,6 +13,7 @@ from receiver.caller import Caller
 from receiver.core.tokens import Kind, Scope
 from receiver.decide import Asking, decide
 from receiver.facts import Memory
+from receiver.issuing import PassportCache
 from receiver.named_secrets import read_master_key
 from receiver.policies import PolicyCache
 from receiver.store import workspaces
@@ -33,7 +34,15 @@ def fill(data: Path, passports: int, attestations: int) -> None:
         scopes = frozenset({Scope.GATE_EVALUATE})
         caller = Caller(workspace_id, "tok_bench", scopes, None, _UNLIMITED, Kind.API_KEY)
         asking = Asking(
-            caller, _request(0, attestations), {}, clock.utcnow(), os.urandom, PolicyCache(), Memory(), _raise
+            caller=caller,
+            request=_request(0, attestations),
+            said={},
+            now=clock.utcnow(),
+            random=os.urandom,
+            cache=PolicyCache(),
+            memory=Memory(),
+            passports=PassportCache(),
+            report=_raise,
         )
         for number in range(passports):
             request = _request(number, attestations)

@@ -14,6 +14,7 @@ from receiver.core.posting import Record
 from receiver.core.revocation import Asked, Loss, What
 from receiver.facts import Memory, facts_of
 from receiver.store.gate_evidence import SPOKEN
+from receiver.store.gate_targets import KnownTargets
 from shared import dsse, statement
 from shared.encoding import JsonObject, digest_text, parse_digest
 from shared.errors import StateError
@@ -307,7 +308,8 @@ def test_a_digest_is_deployed_until_something_else_is(receiver: Receiver) -> Non
     deployed = gathered(receiver).facts.deployed
     assert deployed is not None
     assert deployed.at == receiver.now, "by when it was heard"
-    assert TARGET in gathered(receiver).facts.known_targets
+    known = receiver.store.read(lambda tx: KnownTargets().of(tx, receiver.workspace_id, receiver.now))
+    assert TARGET in known
     pipeline.post(Record.DEPLOYMENT, {**fields, "artifactSha256": OTHER})
     assert gathered(receiver).facts.deployed is None
 

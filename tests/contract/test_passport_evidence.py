@@ -17,6 +17,7 @@ from receiver.core.revocation import Loss, What
 from receiver.core.tokens import Scope
 from receiver.decide import Asking, Decided
 from receiver.facts import Memory
+from receiver.issuing import PassportCache
 from receiver.policies import PolicyCache
 from shared import dsse
 from shared.bundle import parse_bundle
@@ -38,6 +39,7 @@ class Asker:
     digest: str = DIGEST
     cache: PolicyCache = field(default_factory=PolicyCache)
     memory: Memory = field(default_factory=Memory)
+    passports: PassportCache = field(default_factory=PassportCache)
     failures: list[Exception] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -64,6 +66,7 @@ class Asker:
             random=self.receiver.random,
             cache=self.cache,
             memory=self.memory,
+            passports=self.passports,
             report=self.failures.append,
         )
         return decide.decide(self.receiver.store, signers, asking)

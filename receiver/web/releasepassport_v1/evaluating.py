@@ -55,6 +55,7 @@ async def evaluate(request: web.Request) -> web.Response:
             random=desk.random,
             cache=kept.cache,
             memory=kept.memory,
+            passports=kept.passports,
             report=report,
             once=key,
             origin=request.remote,
