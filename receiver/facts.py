@@ -121,7 +121,7 @@ def look_ahead(tx: Tx, workspace_id: str, request: Request, memory: Memory) -> N
     What is wrong with it is left to whoever judges.
     """
     with suppress(MalformedError, StateError):
-        _Look(tx, workspace_id, request, memory).gather()
+        _Look(tx, workspace_id, request, memory).gather_own()
 
 
 class _Look:
@@ -140,15 +140,8 @@ class _Look:
 
     def gather(self) -> None:
         """Find the rows: about the digest, about its commits, at the target, what these repeat, and what is near."""
-        tx, workspace_id, request, target = self._tx, self._workspace_id, self.request, self.request.target
-        self._take(gate_evidence.about(tx, workspace_id, [self.digest]))
-        self.commits = frozenset(one.commit for one in self._links if one.digest == request.digest)
-        if len(self.commits) > _MAX_COMMITS:
-            # Not cut: whoever names many could hide the evidence of one.
-            detail = f"this digest is said to be of {len(self.commits)} commits"
-            raise StateError(Code.CONFLICT, detail, "revoke the token that says so, or build the artifact anew")
-        commits = [bytes.fromhex(one) for one in self.commits]
-        self._take(gate_evidence.about(tx, workspace_id, {*commits, *self._asked_for()}))
+        self.gather_own()
+        tx, workspace_id, target = self._tx, self._workspace_id, self.request.target
         bound = [one for one in self._known.values() if self._is_bound(one.piece)]
         origins = [one.row.origin for one in bound]
         self.delivered = frozenset(one.stream_id for one in origins if isinstance(one, FromCollector))
@@ -158,6 +151,18 @@ class _Look:
         newest = [one.newest for one in self.feeds[:_NEAR_REPOSITORIES]]
         self._take(gate_evidence.near(newest, self._known.keys()))
         self._take_firsts()
+
+    def gather_own(self) -> None:
+        """Find the rows about the digest and about its commits."""
+        tx, workspace_id, request = self._tx, self._workspace_id, self.request
+        self._take(gate_evidence.about(tx, workspace_id, [self.digest]))
+        self.commits = frozenset(one.commit for one in self._links if one.digest == request.digest)
+        if len(self.commits) > _MAX_COMMITS:
+            # Not cut: whoever names many could hide the evidence of one.
+            detail = f"this digest is said to be of {len(self.commits)} commits"
+            raise StateError(Code.CONFLICT, detail, "revoke the token that says so, or build the artifact anew")
+        commits = [bytes.fromhex(one) for one in self.commits]
+        self._take(gate_evidence.about(tx, workspace_id, {*commits, *self._asked_for()}))
 
     @property
     def _links(self) -> Iterable[Link]:

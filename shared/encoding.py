@@ -14,6 +14,7 @@ import json
 import math
 import re
 from datetime import UTC, datetime
+from itertools import chain
 from typing import NoReturn, TypeAlias
 
 from pydantic_core import from_json, to_json
@@ -23,12 +24,14 @@ from shared.errors import Code, MalformedError
 JsonValue: TypeAlias = bool | int | float | str | list["JsonValue"] | dict[str, "JsonValue"] | None
 JsonObject: TypeAlias = dict[str, JsonValue]
 
+_CONTAINERS = (dict, list)
 MAX_DEPTH = 100
 MAX_INTEGER = 2**53
 
 _TIME = re.compile(r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{1,6})?Z", re.ASCII)
 _HEX_256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
-_LONG_NUMBER = re.compile(r"(?:\A|[:\[,-])[0-9]{16}")
+_SHAPES = bytes(ord("0") if chr(one) in "0123456789" else ord(":") if chr(one) in ":[,-" else 32 for one in range(256))
+_LONG_NUMBER = b":" + b"0" * 16
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
 _WHITE_SPACE = frozenset(" \t\r\n")
 
@@ -229,7 +232,7 @@ def canonical(value: JsonValue) -> bytes:
     else:
         # Nothing is nested deeper than there are brackets, and an integer below 2^53 has at most sixteen digits.
         flat = text.count("{") + text.count("[") <= MAX_DEPTH or _is_flat(value)
-        if flat and not _LONG_NUMBER.search(text):
+        if flat and _LONG_NUMBER not in b":" + written.translate(_SHAPES):
             return written
     try:
         check_tree(value)
@@ -240,16 +243,12 @@ def canonical(value: JsonValue) -> bytes:
 
 def _is_flat(value: JsonValue) -> bool:
     """Say whether a value is nested no deeper than is read; looks at containers alone."""
-    level: list[JsonValue] = [value]
-    for _ in range(MAX_DEPTH):
-        level = [
-            one
-            for node in level
-            for one in (node.values() if isinstance(node, dict) else node if isinstance(node, list) else ())
-            if isinstance(one, dict | list)
-        ]
+    level: list[JsonObject | list[JsonValue]] = [one for one in (value,) if isinstance(one, dict | list)]
+    for _ in range(MAX_DEPTH + 1):
         if not level:
             return True
+        lists = chain.from_iterable(node.values() if isinstance(node, dict) else node for node in level)
+        level = [one for one in lists if isinstance(one, _CONTAINERS)]
     return False
 
 

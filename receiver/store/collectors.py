@@ -35,6 +35,9 @@ _KEYS = (
     .order_by(collector_keys.c.added_at)
 )
 _KEYS_OF = _KEYS.where(collector_keys.c.collector_id == bindparam("its_id"))
+_OWNER = select(collector_keys.c.workspace_id, collector_keys.c.collector_id).where(
+    collector_keys.c.key_id == bindparam("its_key")
+)
 _SOME = select(collectors).where(
     collectors.c.workspace_id == bindparam("its_workspace"),
     collectors.c.collector_id.in_(bindparam("its_ids", expanding=True)),
@@ -239,11 +242,7 @@ def set_key_state(tx: Tx, workspace_id: str, key_ids: Collection[str], state: Ke
 
 def key_owner(tx: Tx, key_id: str) -> tuple[str, str] | None:
     """Name workspace and collector that a key id belongs to, over all workspaces; raises `MalformedError`."""
-    row = tx.execute(
-        select(collector_keys.c.workspace_id, collector_keys.c.collector_id).where(
-            collector_keys.c.key_id == parse_digest(key_id)
-        )
-    ).one_or_none()
+    row = tx.execute(_OWNER, {"its_key": parse_digest(key_id)}).one_or_none()
     return None if row is None else (row.workspace_id, row.collector_id)
 
 

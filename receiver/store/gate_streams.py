@@ -37,6 +37,7 @@ _LIMITED = select(collectors.c.collector_id, collectors.c.limits).where(
 _NAMED = select(collectors.c.collector_id, collectors.c.name).where(
     collectors.c.workspace_id == bindparam("its_workspace")
 )
+_NAMES_OF = _NAMED.where(collectors.c.collector_id.in_(bindparam("its_collectors", expanding=True)))
 _tied = streams.alias()
 _AROUND = select(streams.c.stream_id).where(
     streams.c.workspace_id == bindparam("its_workspace"),
@@ -74,9 +75,7 @@ def facts(tx: Tx, workspace_id: str, now: datetime, asked: Asked) -> tuple[Strea
         tx, workspace_id, now, _around(tx, workspace_id, {*bound, *named}, {*asked.delivered, *asked.brought})
     )
     unheard = sorted(bound - {one.collector_id for one in found})
-    names = {}
-    if found or unheard:
-        names = {row.collector_id: row.name for row in tx.execute(_NAMED, {"its_workspace": workspace_id})}
+    names = _names(tx, workspace_id, {*unheard, *(one.collector_id for one in found)})
     tied = _tied_collectors(found, asked)
     oldest = _oldest(tx, workspace_id, found)
     made = []
@@ -119,6 +118,13 @@ def _named(tx: Tx, workspace_id: str, globs: Collection[str] | None) -> frozense
     return frozenset(
         row.collector_id for row in rows if globs is None or any(matches(glob, row.name) for glob in globs)
     )
+
+
+def _names(tx: Tx, workspace_id: str, collector_ids: Collection[str]) -> dict[str, str]:
+    if not collector_ids:
+        return {}
+    rows = tx.execute(_NAMES_OF, {"its_workspace": workspace_id, "its_collectors": sorted(collector_ids)})
+    return {row.collector_id: row.name for row in rows}
 
 
 def _around(

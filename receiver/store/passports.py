@@ -24,6 +24,10 @@ _IN_FORCE = (
     .order_by(passports.c.place.desc())
     .limit(1)
 )
+_PAPERS = select(*(column for column in passports.columns if column.name in _BLOBS)).where(
+    passports.c.workspace_id == bindparam("its_workspace"), passports.c.number == bindparam("its_number")
+)
+_ADD = insert(passports)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +91,37 @@ class Filters:
 def add(tx: Tx, workspace_id: str, row: PassportRow, papers: Papers) -> None:
     """Keep a passport; a second one at the same place of its release is refused by the database."""
     tx.execute(
-        insert(passports).values(
-            workspace_id=workspace_id,
-            number=row.number,
-            passport_id=row.passport_id,
-            release_key=row.release_key,
-            place=row.place,
-            supersedes=row.supersedes,
-            facts_key=row.facts_key,
-            service=row.service,
-            namespace=row.namespace or "",
-            environment=row.environment,
-            digest=row.digest,
-            mode=row.mode,
-            decision=row.decision,
-            proceed=int(row.proceed),
-            headline=row.headline,
-            evaluated_at=micros(row.evaluated_at),
-            valid_until=micros(row.valid_until),
-            release_id=row.release_id,
-            source_sha=row.source_sha,
-            token_id=row.token_id,
-            owner=row.owner,
-            policies=row.policies,
-            summary_key_id=papers.summary.key_id,
-            summary_payload=papers.summary.payload,
-            summary_signature=papers.summary.signature,
-            page=papers.page,
-            request=papers.request,
-            docket=papers.docket,
-        )
+        _ADD,
+        {
+            "workspace_id": workspace_id,
+            "number": row.number,
+            "passport_id": row.passport_id,
+            "release_key": row.release_key,
+            "place": row.place,
+            "supersedes": row.supersedes,
+            "facts_key": row.facts_key,
+            "service": row.service,
+            "namespace": row.namespace or "",
+            "environment": row.environment,
+            "digest": row.digest,
+            "mode": row.mode,
+            "decision": row.decision,
+            "proceed": int(row.proceed),
+            "headline": row.headline,
+            "evaluated_at": micros(row.evaluated_at),
+            "valid_until": micros(row.valid_until),
+            "release_id": row.release_id,
+            "source_sha": row.source_sha,
+            "token_id": row.token_id,
+            "owner": row.owner,
+            "policies": row.policies,
+            "summary_key_id": papers.summary.key_id,
+            "summary_payload": papers.summary.payload,
+            "summary_signature": papers.summary.signature,
+            "page": papers.page,
+            "request": papers.request,
+            "docket": papers.docket,
+        },
     )
 
 
@@ -158,11 +163,7 @@ def at_place(tx: Tx, workspace_id: str, release_key: bytes, place: int) -> Passp
 
 def papers(tx: Tx, workspace_id: str, number: int) -> Papers:
     """Give what is kept with a passport that there is."""
-    row = tx.execute(
-        select(*(column for column in passports.columns if column.name in _BLOBS)).where(
-            passports.c.workspace_id == workspace_id, passports.c.number == number
-        )
-    ).one()
+    row = tx.execute(_PAPERS, {"its_workspace": workspace_id, "its_number": number}).one()
     summary = Parts(row.summary_key_id, row.summary_payload, row.summary_signature)
     return Papers(summary, row.page, row.request, row.docket)
 

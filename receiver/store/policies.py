@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, bindparam, func, insert, select, update
 
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
@@ -20,6 +20,19 @@ _ROW = (
     policies.c.mode,
     policies.c.uploaded_by,
     policies.c.uploaded_at,
+)
+# Asked for with every question of the gate: built once, since building takes several times as long as running it.
+_ACTIVE = (
+    select(*_ROW)
+    .join_from(
+        policy_activations,
+        policies,
+        (policies.c.workspace_id == policy_activations.c.workspace_id)
+        & (policies.c.name == policy_activations.c.name)
+        & (policies.c.version == policy_activations.c.version),
+    )
+    .where(policy_activations.c.workspace_id == bindparam("its_workspace"), policy_activations.c.ended_at.is_(None))
+    .order_by(policies.c.name)
 )
 
 
@@ -134,19 +147,7 @@ def every(tx: Tx, workspace_id: str, name: str | None = None) -> list[PolicyRow]
 
 def active(tx: Tx, workspace_id: str) -> list[PolicyRow]:
     """Give the versions that are active now, by name."""
-    asked = (
-        select(*_ROW)
-        .join_from(
-            policy_activations,
-            policies,
-            (policies.c.workspace_id == policy_activations.c.workspace_id)
-            & (policies.c.name == policy_activations.c.name)
-            & (policies.c.version == policy_activations.c.version),
-        )
-        .where(policy_activations.c.workspace_id == workspace_id, policy_activations.c.ended_at.is_(None))
-        .order_by(policies.c.name)
-    )
-    return [_row(one) for one in tx.execute(asked)]
+    return [_row(one) for one in tx.execute(_ACTIVE, {"its_workspace": workspace_id})]
 
 
 def activations(tx: Tx, workspace_id: str, name: str | None = None) -> list[Activation]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, bindparam, func, insert, select
 
 from receiver.core.placing import Status
 from receiver.store.columns import micros, moment
@@ -16,6 +16,14 @@ from receiver.store.identity_tables import rotations
 from shared.dsse import Envelope, Signature
 from shared.encoding import digest_text, parse_digest
 from shared.errors import Code
+
+# Asked for with every passport: built once, since building a query takes several times as long as running it.
+_ALL = (
+    select(rotations)
+    .where(rotations.c.workspace_id == bindparam("its_workspace"))
+    .order_by(rotations.c.received_at, rotations.c.sequence)
+)
+_OF_ONE = _ALL.where(rotations.c.collector_id == bindparam("its_collector"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +102,10 @@ def find(tx: Tx, workspace_id: str, rotation_id: bytes) -> RotationRow | None:
 
 def rows(tx: Tx, workspace_id: str, collector_id: str | None = None) -> list[RotationRow]:
     """Give the rotations of a collector, or of a whole workspace, oldest first."""
-    asked = select(rotations).where(rotations.c.workspace_id == workspace_id)
-    if collector_id is not None:
-        asked = asked.where(rotations.c.collector_id == collector_id)
-    return [_read(row) for row in tx.execute(asked.order_by(rotations.c.received_at, rotations.c.sequence))]
+    its = {"its_workspace": workspace_id}
+    if collector_id is None:
+        return [_read(row) for row in tx.execute(_ALL, its)]
+    return [_read(row) for row in tx.execute(_OF_ONE, its | {"its_collector": collector_id})]
 
 
 def _read(row: Row[Any]) -> RotationRow:

@@ -37,6 +37,8 @@ _NEXT_NOTE = (
     .values({name: bindparam(name) for name in ("standing", "forked_from", "lacking", "taken")})
 )
 
+_FEW = 200
+"""Of so many streams the notes are looked up one by one; of more all of the workspace are read."""
 _OBEYED = (Outcome.DONE.value, Outcome.PARTLY.value)
 
 # Asked for with every question of the gate: built once, for the same reason.
@@ -62,6 +64,7 @@ _AROUND = _ROWS.where(
 """All streams of the collectors that have some."""
 _CLOSED = select(closed_gaps).where(closed_gaps.c.workspace_id == bindparam("its_workspace"))
 _NOTES = select(stream_notes).where(stream_notes.c.workspace_id == bindparam("its_workspace"))
+_NOTES_OF = _NOTES.where(stream_notes.c.stream_id.in_(bindparam("its_streams", expanding=True)))
 _INTERVALS = (
     select(collector_requests.c.collector_id, collector_requests.c.seconds, collector_requests.c.outcome)
     .where(
@@ -262,6 +265,10 @@ def _closed(tx: Tx, workspace_id: str) -> dict[bytes, Ranges]:
 
 
 def _notes(tx: Tx, workspace_id: str, only: Collection[bytes]) -> dict[bytes, Noted]:
+    asked, values = _NOTES, dict[str, object](its_workspace=workspace_id)
+    if len(only) <= _FEW:
+        asked, values = _NOTES_OF, values | {"its_streams": list(only)}
+    found = tx.execute(asked, values)
     return {
         row.stream_id: Noted(
             Standing(row.standing),
@@ -269,6 +276,6 @@ def _notes(tx: Tx, workspace_id: str, only: Collection[bytes]) -> dict[bytes, No
             read_ranges(parse_json(row.lacking.encode())),
             read_ranges(parse_json(row.taken.encode())),
         )
-        for row in tx.execute(_NOTES, {"its_workspace": workspace_id})
+        for row in found
         if row.stream_id in only
     }

@@ -173,7 +173,8 @@ def _emit(value: object) -> JsonValue:
     if type(value) in _PLAIN:
         return cast("JsonValue", value)
     if is_dataclass(value) and not isinstance(value, type):
-        return {name: _emit(getattr(value, name)) for name in _names(type(value))}
+        fields = [(name, getattr(value, name)) for name in _names(type(value))]
+        return {name: one if type(one) in _PLAIN else _emit(one) for name, one in fields}
     if isinstance(value, frozenset):
         return sorted((_emit(one) for one in value), key=canonical)
     if isinstance(value, tuple | list):
