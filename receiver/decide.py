@@ -18,7 +18,7 @@ from receiver.caller import Caller
 from receiver.core.cutting import cut
 from receiver.core.passport import Judged, facts_key, half_over, release_key
 from receiver.core.tokens import Scope
-from receiver.facts import Memory, facts_of, look_ahead
+from receiver.facts import Memory, facts_of, inputs_of, look_ahead
 from receiver.issuing import Decided, Hand, PassportCache, issue
 from receiver.keys_at_hand import RoleSigners
 from receiver.policies import Configured, PolicyCache
@@ -128,12 +128,14 @@ def _decide(tx: Tx, signers: RoleSigners, asking: Asking) -> Decided:
         return found
     caller = asking.caller
     hand = Hand(signers, asking.random, caller.token_id, caller.owner, asking.origin)
-    return issue(tx, caller.workspace_id, hand, looked.judged, key, before, looked.signed_by)
+    inputs = inputs_of(looked.judged.facts)
+    judged = replace(looked.judged, inputs=(*inputs, *_releases(tx, caller.workspace_id, inputs)))
+    return issue(tx, caller.workspace_id, hand, judged, key, before, looked.signed_by)
 
 
 @dataclass(frozen=True, slots=True)
 class _Looked:
-    """A judgement with all that it rests on, and the ids of the keys that signed the evidence."""
+    """A judgement, and the ids of the keys that signed the evidence."""
 
     judged: Judged
     signed_by: frozenset[str] = frozenset()
@@ -159,7 +161,7 @@ def _in_force(tx: Tx, asking: Asking) -> PassportRow | None:
 def _judge(tx: Tx, asking: Asking, now: datetime) -> _Looked:
     """Judge; what goes wrong is a HOLD, but for what is the caller's to mend, and for a database that is not there."""
     workspace_id, caller, request = asking.caller.workspace_id, asking.caller, asking.request
-    facts, inputs, signed_by, chosen = Facts(request, now), tuple[Input, ...](), frozenset[str](), Configured(())
+    facts, signed_by, chosen = Facts(request, now), frozenset[str](), Configured(())
     try:
         chosen = _configured(tx, asking, now)
         known = facts_of(
@@ -172,7 +174,6 @@ def _judge(tx: Tx, asking: Asking, now: datetime) -> _Looked:
             collectors=chosen.collectors,
         )
         facts, signed_by = known.facts, known.signed_by
-        inputs = (*known.inputs, *_releases(tx, workspace_id, known.inputs))
         if chosen.baseline is not None:
             facts = replace(facts, known_targets=asking.memory.targets.of(tx, workspace_id, now))
         judgement = judge(facts, chosen.policies, chosen.warnings)
@@ -183,9 +184,9 @@ def _judge(tx: Tx, asking: Asking, now: datetime) -> _Looked:
     except Exception as error:  # noqa: BLE001 - the one use case that makes a HOLD of whatever goes wrong while judging
         asking.report(error)
         # What was known up to here is not what was judged, so it is no part of the passport.
-        facts, inputs, signed_by = Facts(request, now), (), frozenset()
+        facts, signed_by = Facts(request, now), frozenset()
         judgement = undecided(facts, chosen.policies, _reason(error), chosen.warnings)
-    return _Looked(Judged(Docket(facts, chosen.warnings, chosen.baseline), asking.said, judgement, inputs), signed_by)
+    return _Looked(Judged(Docket(facts, chosen.warnings, chosen.baseline), asking.said, judgement), signed_by)
 
 
 def _configured(tx: Tx, asking: Asking, now: datetime) -> Configured:

@@ -40,7 +40,7 @@ from shared.judging.contradictions import OF_OTHERS
 from shared.judging.identities import identities_of
 from shared.judging.pieces import Told
 from shared.judging.policy import APPROVAL_AGE
-from shared.judging.values import Approval, Facts, Link, Piece, Request, Waiver
+from shared.judging.values import Facts, Link, Piece, Request
 from shared.passports import Input
 
 _MAX_COMMITS = 200
@@ -63,10 +63,9 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The facts, the envelopes that were looked at as a passport names them, and by which keys they were signed."""
+    """The facts, and the ids of the keys that signed the evidence among them."""
 
     facts: Facts
-    inputs: tuple[Input, ...]
     signed_by: frozenset[str]
 
 
@@ -98,21 +97,19 @@ def facts_of(
     for stream_id, brings in chain.from_iterable(one.items() for one in brought):
         kinds[stream_id] = kinds.get(stream_id, frozenset()) | brings
     streams = gate_streams.facts(tx, workspace_id, now, Asked(look.delivered, kinds, target, collectors))
-    approvals = gate_people.approvals(tx, workspace_id, look.digest, now)
-    waivers = gate_people.waivers(tx, workspace_id, look.digest, now)
     facts = Facts(
         request=request,
         now=now,
         evidence=tuple(one.piece for one in pieces),
         links=tuple(link for one in pieces for link in one.links),
         streams=streams,
-        approvals=approvals,
-        waivers=waivers,
+        approvals=gate_people.approvals(tx, workspace_id, look.digest, now),
+        waivers=gate_people.waivers(tx, workspace_id, look.digest, now),
         deployed=gate_targets.deployed_at(tx, workspace_id, target, request.digest),
         authors=_authors(tx, workspace_id, look, now, owner),
     )
     signed_by = frozenset(one.key_id for one in pieces)
-    return Gathered(facts, _inputs(facts.evidence, approvals, waivers), signed_by)
+    return Gathered(facts, signed_by)
 
 
 def look_ahead(tx: Tx, workspace_id: str, request: Request, memory: Memory) -> None:
@@ -294,7 +291,8 @@ def _authors(tx: Tx, workspace_id: str, look: _Look, now: datetime, owner: str |
     return frozenset()
 
 
-def _inputs(evidence: Iterable[Piece], approvals: Iterable[Approval], waivers: Iterable[Waiver]) -> tuple[Input, ...]:
-    pieces = [Input(id=one.id, received_at=one.received_at, held=one.held) for one in evidence]
-    acts = (one.id for acts in (approvals, waivers) for one in acts)
+def inputs_of(facts: Facts) -> tuple[Input, ...]:
+    """Name the envelopes that facts are of, as a passport does."""
+    pieces = [Input(id=one.id, received_at=one.received_at, held=one.held) for one in facts.evidence]
+    acts = (one.id for acts in (facts.approvals, facts.waivers) for one in acts)
     return (*pieces, *(Input(id=one) for one in acts))

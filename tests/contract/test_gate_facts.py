@@ -12,7 +12,7 @@ from receiver import revoke as revoking
 from receiver.caller import operator
 from receiver.core.posting import Record
 from receiver.core.revocation import Asked, Loss, What
-from receiver.facts import Memory, facts_of
+from receiver.facts import Memory, facts_of, inputs_of
 from receiver.store.gate_evidence import SPOKEN
 from receiver.store.gate_targets import KnownTargets
 from shared import dsse, statement
@@ -66,7 +66,7 @@ def test_evidence_of_the_digest_and_of_its_linked_commit_is_there(receiver: Rece
         sends.caller.collector_id,
     )
     assert piece.evidence == build.claim().evidence
-    assert [one.id for one in found.inputs] == [one.id for one in found.facts.evidence]
+    assert [one.id for one in inputs_of(found.facts)] == [one.id for one in found.facts.evidence]
     assert [one.arrival for one in found.facts.evidence] == [0, 1, 2], "nobody learns how much others have stored"
 
 
@@ -133,7 +133,7 @@ def test_what_is_held_is_there_and_says_why(receiver: Receiver) -> None:
     revoke(receiver, pipeline)
     found = gathered(receiver)
     assert pieces(found)[posted].held == "key_revoked"
-    assert {one.id: one.held for one in found.inputs}[posted] == "key_revoked"
+    assert {one.id: one.held for one in inputs_of(found.facts)}[posted] == "key_revoked"
 
 
 def test_what_is_posted_as_worse_speaks_against_what_is_signed(receiver: Receiver) -> None:
@@ -321,7 +321,7 @@ def test_nothing_of_another_workspace_is_known(receiver: Receiver) -> None:
     memory = Memory()
     gathered(receiver, memory=memory)
     found = receiver.store.read(lambda tx: facts_of(tx, "ws_other", REQUEST, receiver.now, memory=memory))
-    assert (found.facts.evidence, found.facts.links, found.facts.streams, found.inputs) == ((), (), (), ())
+    assert (found.facts.evidence, found.facts.links, found.facts.streams, inputs_of(found.facts)) == ((), (), (), ())
 
 
 def test_what_is_remembered_is_what_is_read(on_both: Receiver) -> None:
@@ -346,10 +346,10 @@ def test_whoever_judges_again_makes_the_same_facts_of_the_same_envelopes(receive
     ingest(pipeline, PASSED, {"type": "health", "status": "failed"}, artifactSha256=DIGEST)
     revoke(receiver, pipeline)
     found = gathered(receiver)
-    assert {one.held for one in found.inputs} == {None, "key_revoked"}
+    assert {one.held for one in inputs_of(found.facts)} == {None, "key_revoked"}
     keys = [sends.spool.key.public, receiver.signers.claim.public]
     inputs = {}
-    for one in found.inputs:
+    for one in inputs_of(found.facts):
         envelope = dsse.parse(lookup.envelope(receiver.store, receiver.workspace_id, parse_digest(one.id)))
         inputs[one.id] = Stated(statement.read(dsse.verify_any(envelope, keys)), one.received_at, one.held)
     assert read_docket(emit_docket(Docket(found.facts)), inputs).facts == found.facts
