@@ -12,6 +12,7 @@ import pytest
 
 from receiver import activate, decide, fsck, keys_at_hand, lookup, passports, rekey
 from receiver.caller import operator
+from receiver.core.passport import unpack
 from receiver.core.posting import Record
 from receiver.core.revocation import Loss, What
 from receiver.core.tokens import Scope
@@ -19,6 +20,7 @@ from receiver.decide import Asking, Decided
 from receiver.facts import Memory
 from receiver.issuing import PassportCache
 from receiver.policies import PolicyCache
+from receiver.store import passports as rows
 from shared import dsse
 from shared.bundle import parse_bundle
 from shared.errors import UntrustedError
@@ -250,3 +252,36 @@ def test_a_passport_is_renewed_once_half_of_its_time_is_over(receiver: Receiver)
     receiver.now -= timedelta(hours=6)
     third = asker.ask(canary=True).passport
     assert (third.supersedes, third.evaluated_at) == (second.passport_id, second.evaluated_at)
+
+
+def test_a_passport_rests_on_the_streams_and_targets_that_its_policies_can_ask_for(receiver: Receiver) -> None:
+    spool, caller = receiver.enrol(1)
+    receiver.take(caller, "a", [spool.entry(**green())], spool.heartbeat())
+    asker = Asker(receiver)
+
+    def known() -> tuple[int, int]:
+        asker.ask(context={"at": str(receiver.now)})
+        (row,) = receiver.store.read(lambda tx: rows.page(tx, receiver.workspace_id, rows.Filters(), 1, None))
+        papers = receiver.store.read(lambda tx: rows.papers(tx, receiver.workspace_id, row.number))
+        facts = json.loads(unpack(papers.docket))["facts"]
+        return len(facts["streams"]), len(facts["known_targets"])
+
+    asker.ask()
+    receiver.now += timedelta(minutes=2)
+    assert known() == (0, 1), "the baseline names no collectors, and tells of targets that are spelt alike"
+    for collectors, found in ((["nobody-*"], 0), (["*"], 1)):
+        rule = f"{{id: whole, collection: {{collectors: {collectors}}}, otherwise: HOLD}}"
+        put_policy(receiver, rule)
+        receiver.now += timedelta(minutes=2)
+        assert known() == (found, 0)
+
+
+def put_policy(receiver: Receiver, rule: str) -> None:
+    text = (
+        "apiVersion: carnet/v1\nkind: GatePolicy\nmetadata: {name: p}\n"
+        f"scope: {{services: ['*'], environments: ['*']}}\nmode: enforce\nrules: [{rule}]\n"
+    )
+    by = operator(receiver.audience)
+    activate.upload(receiver.store, receiver.audience, text.encode(), by, receiver.now)
+    wanted = activate.Wanted("p", None, "tried elsewhere")
+    activate.activate(receiver.store, receiver.signers, wanted, by, receiver.now, receiver.random)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,9 +15,12 @@ from receiver.facts import Memory
 from receiver.store.gate_statements import Statements
 from shared.judging.values import StreamFact, Target
 from shared.predicates import Limits
+from shared.statement import subject_commit
+from tests.helpers import build
 from tests.helpers.build import NOW
 from tests.helpers.fleet import make_receiver
-from tests.helpers.releases import Sends, gathered
+from tests.helpers.posts import Pipeline
+from tests.helpers.releases import Sends, gathered, ingest
 
 TARGET = Target("checkout-api", None, "production")
 HEARD = Heard(NOW, issued_at=NOW - timedelta(minutes=2), waiting=3)
@@ -96,4 +100,26 @@ def test_statements_are_forgotten_when_they_are_too_many(tmp_path: Path) -> None
     for _ in range(2):
         assert gathered(receiver, memory=small) == gathered(receiver)
     assert small.statements.size <= 3_000
+    receiver.store.close()
+
+
+def test_what_is_remembered_grows_with_what_comes_and_is_what_would_be_read_anew(tmp_path: Path) -> None:
+    receiver = make_receiver(tmp_path)
+    sends, pipeline, kept = Sends(receiver), Pipeline(receiver), Memory()
+    elsewhere = build.collected().context.model_copy(update={"commit": "c" * 40})
+    near = subject_commit("c" * 40)
+    steps: list[Callable[[], object]] = [
+        lambda: sends.deliver(sends.built(), sends.captured()),
+        lambda: sends.deliver(*(sends.captured(near, context=elsewhere) for _ in range(3))),
+        lambda: ingest(pipeline, {"type": "smoke", "status": "passed"}),
+        lambda: sends.deliver(sends.captured(near, context=elsewhere, claim=build.claim(name="Another"))),
+        lambda: sends.deliver(sends.captured(claim=build.claim(name="Another"))),
+    ]
+    seen = set[int]()
+    for step in steps:
+        step()
+        found = gathered(receiver, memory=kept)
+        assert found == gathered(receiver)
+        seen.add(len(found.facts.evidence))
+    assert len(seen) > 3, "each step brought something that is looked at"
     receiver.store.close()
