@@ -164,6 +164,9 @@ def _complete(request: web.Request, response: web.StreamResponse) -> None:
         response.headers.setdefault(name, value)
     if request.secure:
         response.headers["Strict-Transport-Security"] = _HSTS
+    route = route_of(request)
+    if route is not None and route.verdict is not None:
+        response.headers.setdefault(route.verdict, "false")
     standing = request.get(STANDING)
     if standing is not None:
         response.headers.update(standing.headers())

@@ -68,6 +68,7 @@ _HEADERS: Mapping[str, tuple[str, JsonObject]] = {
     "RateLimit-Policy": ("The limit, as the IETF's draft writes it.", {"type": "string"}),
     "RateLimit": ("What is left of it, as the IETF's draft writes it.", {"type": "string"}),
     "Idempotent-Replay": ("The answer was given before, to the same key.", {"type": "string", "const": "true"}),
+    "Carnet-Proceed": ("Whether the pipeline may go on.", {"type": "string", "enum": ["true", "false"]}),
     "Retry-After": ("Seconds to wait.", {"type": "integer", "minimum": 1}),
     "WWW-Authenticate": ("How to send a token.", {"type": "string", "const": "Bearer"}),
 }
@@ -244,11 +245,15 @@ def _answer(row: Route, status: HTTPStatus, answer: Answer, models: _Models) -> 
     headers: JsonObject = {name: {"$ref": f"#/components/headers/{name}"} for name in always}
     if row.once:
         headers["Idempotent-Replay"] = _header("Idempotent-Replay", required=False)
+    if row.verdict is not None:
+        headers[row.verdict] = _header(row.verdict)
     if isinstance(answer, str):
         text: JsonObject = {kind: {"schema": _text_of(kind)} for kind in answer.split(", ")}
         return {"description": status.phrase, "headers": headers, "content": text}
     described = models.definition(answer, "serialization").get("description", status.phrase)
     content: JsonObject = {JSON_TYPE: {"schema": models.reference(answer, "serialization")}}
+    if row.or_text is not None:
+        content[row.or_text] = {"schema": _text_of(row.or_text)}
     return {"description": described, "headers": headers, "content": content}
 
 

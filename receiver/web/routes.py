@@ -71,6 +71,10 @@ class Route:
     """Whether the token may be one that was recognised before, since it is looked at in the transaction that counts."""
     role: Role | None = None
     """The least role of a signed-in person who may use it, alone or besides tokens; None: no session opens it."""
+    or_text: str | None = None
+    """The media type of text that a success is answered in, where `Accept` prefers it to JSON."""
+    verdict: str | None = None
+    """The header that says true or false with every answer: false with every error."""
 
     def __post_init__(self) -> None:
         """Refuse a row that would be open by mistake."""

@@ -95,6 +95,14 @@ async def test_a_pipeline_reads_a_page_and_a_header_with_nothing_but_curl(ci: Ga
     assert max(map(len, lines)) <= 120
 
 
+async def test_the_page_and_the_header_stand_in_the_openapi_document(ci: Gate) -> None:
+    document = (await ci.receiver.get("/releasepassport/v1/openapi.json", None)).json
+    (asked_for,) = (path for path in document["paths"] if path.endswith("/gate/evaluate"))
+    answer = document["paths"][asked_for]["post"]["responses"]["200"]
+    assert set(answer["content"]) == {"application/json", "text/plain"}
+    assert answer["headers"]["Carnet-Proceed"]["schema"]["enum"] == ["true", "false"]
+
+
 async def test_forty_jobs_of_one_release_at_once_make_one_passport(tmp_path: Path, databases: Databases) -> None:
     async with serving(tmp_path / "data", databases=databases) as receiver:
         token = receiver.secrets.gate_token
@@ -114,7 +122,7 @@ async def test_a_token_that_may_not_ask_creates_nothing(receiver: Receiver) -> N
     ):
         headers = {**JSON} if token is None else {**JSON, "Authorization": f"Bearer {token}"}
         answer = await receiver.ask("POST", EVALUATE, None, json.dumps(ASKED).encode(), headers)
-        assert answer.status == status
+        assert (answer.status, answer.headers["Carnet-Proceed"]) == (status, "false")
     assert await passports_of(receiver) == []
 
 
@@ -130,7 +138,7 @@ async def test_a_question_that_is_none_is_refused_by_field(ci: Gate) -> None:
     for field, question in wrong.items():
         assert refused_field(await ci.ask(question)) == field
     named = await ci.ask(asked(policy="nobody-wrote-it"))
-    assert named.status == 422
+    assert (named.status, named.headers["Carnet-Proceed"]) == (422, "false")
     assert named.json["detail"].startswith("policy: ")
     unclear = await ci.ask(Prefer="wait=soon")
     assert unclear.status == 422

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from http import HTTPStatus
 
 from aiohttp import web
@@ -35,7 +36,7 @@ async def evaluate(request: web.Request) -> web.Response:
 
     The same question is answered with the same passport while nothing has changed and more than half of its time is
     left. `Prefer: wait=N` holds the answer until the pipeline may go on, for at most 30 seconds; `Accept: text/plain`
-    answers a page for people. The header `Carnet-Proceed` says true or false in either case.
+    answers a page for people. The header `Carnet-Proceed` says true or false in either case, and with an error false.
     """
     body = await read_body(request)
     asked = read_model(EvaluationRequest, body)
@@ -109,14 +110,13 @@ def _answer(request: web.Request, decided: Decided, masked: tuple[str, ...]) -> 
     return response
 
 
-ROUTES = (
-    writes(
-        f"{GATE_API}/gate/evaluate",
-        evaluate,
-        Scope.GATE_EVALUATE,
-        Scope.ADMIN,
-        takes=EvaluationRequest,
-        gives={HTTPStatus.OK: Evaluation},
-        once=True,
-    ),
+_EVALUATE = writes(
+    f"{GATE_API}/gate/evaluate",
+    evaluate,
+    Scope.GATE_EVALUATE,
+    Scope.ADMIN,
+    takes=EvaluationRequest,
+    gives={HTTPStatus.OK: Evaluation},
+    once=True,
 )
+ROUTES = (replace(_EVALUATE, or_text=TEXT, verdict=PROCEED),)
