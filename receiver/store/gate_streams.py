@@ -10,14 +10,14 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, not_, or_, select
+from sqlalchemy import bindparam, not_, select
 
 from receiver.core.feeding import Ties, counts_as_bound, fact_of, is_bound, never_heard
 from receiver.store import stream_states
 from receiver.store.collectors import CollectorStatus, limits_from_row
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import collectors
-from receiver.store.schema import heartbeats, streams
+from receiver.store.schema import heartbeats
 from receiver.store.stream_states import StreamNow
 from shared.encoding import parse_payload
 from shared.judging.scope import matches
@@ -29,7 +29,7 @@ _EVERY_SERVICE = '%"services":["*"]%'
 """How a row writes that a collector speaks for whatever service: most do, and an admin bound none of those."""
 
 # Asked for with every question: built once, since building a query takes several times as long as running it.
-_LIMITED = select(collectors.c.collector_id, collectors.c.limits).where(
+_LIMITED = select(collectors.c.collector_id, collectors.c.name, collectors.c.limits).where(
     collectors.c.workspace_id == bindparam("its_workspace"),
     collectors.c.status == CollectorStatus.ACTIVE.value,
     not_(collectors.c.limits.like(_EVERY_SERVICE)),
@@ -37,21 +37,6 @@ _LIMITED = select(collectors.c.collector_id, collectors.c.limits).where(
 _NAMED = select(collectors.c.collector_id, collectors.c.name).where(
     collectors.c.workspace_id == bindparam("its_workspace")
 )
-_NAMES_OF = _NAMED.where(collectors.c.collector_id.in_(bindparam("its_collectors", expanding=True)))
-_tied = streams.alias()
-_AROUND = select(streams.c.stream_id).where(
-    streams.c.workspace_id == bindparam("its_workspace"),
-    or_(
-        streams.c.collector_id.in_(bindparam("its_collectors", expanding=True)),
-        streams.c.collector_id.in_(
-            select(_tied.c.collector_id).where(
-                _tied.c.workspace_id == bindparam("its_workspace"),
-                _tied.c.stream_id.in_(bindparam("its_streams", expanding=True)),
-            )
-        ),
-    ),
-)
-"""All streams of some collectors, and of the collectors of some streams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +56,9 @@ def facts(tx: Tx, workspace_id: str, now: datetime, asked: Asked) -> tuple[Strea
     """Give the streams that delivered for a release, or should, or that a policy may name."""
     bound = _bound(tx, workspace_id, asked.target)
     named = _named(tx, workspace_id, asked.globs)
-    found = stream_states.some(
-        tx, workspace_id, now, _around(tx, workspace_id, {*bound, *named}, {*asked.delivered, *asked.brought})
-    )
-    unheard = sorted(bound - {one.collector_id for one in found})
-    names = _names(tx, workspace_id, {*unheard, *(one.collector_id for one in found)})
+    tying = {*asked.delivered, *asked.brought}
+    found = stream_states.around(tx, workspace_id, now, {*bound, *named}, tying)
+    unheard = sorted(bound.keys() - {one.collector_id for one in found})
     tied = _tied_collectors(found, asked)
     oldest = _oldest(tx, workspace_id, found)
     made = []
@@ -88,11 +71,11 @@ def facts(tx: Tx, workspace_id: str, now: datetime, asked: Asked) -> tuple[Strea
             brings=tied.get(one.collector_id, its) if counts else its,
             kin=counts and one.collector_id in tied,
         )
-        collector = (one.collector_id, names.get(one.collector_id, one.collector_id))
+        collector = (one.collector_id, one.collector_name)
         fact = fact_of(one.stream_id, collector, one.heard, one.state, ties, oldest.get(one.stream_id))
         if fact.delivered or fact.bound or fact.recent or one.collector_id in named:
             made.append(fact)
-    made += [never_heard((one, names.get(one, one))) for one in unheard]
+    made += [never_heard((one, bound[one])) for one in unheard]
     return tuple(made)
 
 
@@ -106,9 +89,10 @@ def _tied_collectors(found: Iterable[StreamNow], asked: Asked) -> dict[str, froz
     return tied
 
 
-def _bound(tx: Tx, workspace_id: str, target: Target) -> frozenset[str]:
+def _bound(tx: Tx, workspace_id: str, target: Target) -> dict[str, str]:
+    """Give the collectors that an admin bound to a service, with their names."""
     rows = tx.execute(_LIMITED, {"its_workspace": workspace_id})
-    return frozenset(row.collector_id for row in rows if is_bound(limits_from_row(row.limits), target))
+    return {row.collector_id: row.name for row in rows if is_bound(limits_from_row(row.limits), target)}
 
 
 def _named(tx: Tx, workspace_id: str, globs: Collection[str] | None) -> frozenset[str]:
@@ -118,27 +102,6 @@ def _named(tx: Tx, workspace_id: str, globs: Collection[str] | None) -> frozense
     return frozenset(
         row.collector_id for row in rows if globs is None or any(matches(glob, row.name) for glob in globs)
     )
-
-
-def _names(tx: Tx, workspace_id: str, collector_ids: Collection[str]) -> dict[str, str]:
-    if not collector_ids:
-        return {}
-    rows = tx.execute(_NAMES_OF, {"its_workspace": workspace_id, "its_collectors": sorted(collector_ids)})
-    return {row.collector_id: row.name for row in rows}
-
-
-def _around(
-    tx: Tx, workspace_id: str, collector_ids: Collection[str], stream_ids: Collection[bytes]
-) -> frozenset[bytes]:
-    """Give all streams of these collectors, and of those that these streams are of."""
-    if not collector_ids and not stream_ids:
-        return frozenset()
-    asked = {
-        "its_workspace": workspace_id,
-        "its_collectors": sorted(collector_ids),
-        "its_streams": sorted(stream_ids),
-    }
-    return frozenset(tx.execute(_AROUND, asked).scalars())
 
 
 def _oldest(tx: Tx, workspace_id: str, found: Collection[StreamNow]) -> dict[bytes, datetime]:

@@ -43,7 +43,7 @@ _OBEYED = (Outcome.DONE.value, Outcome.PARTLY.value)
 
 # Asked for with every question of the gate: built once, for the same reason.
 _ROWS = (
-    select(streams, collectors.c.status, collectors.c.intermittent, collectors.c.lag_seconds)
+    select(streams, collectors.c.name, collectors.c.status, collectors.c.intermittent, collectors.c.lag_seconds)
     .join_from(
         streams,
         collectors,
@@ -54,14 +54,17 @@ _ROWS = (
 )
 _owned = streams.alias()
 _AROUND = _ROWS.where(
-    streams.c.collector_id.in_(
-        select(_owned.c.collector_id).where(
-            _owned.c.workspace_id == bindparam("its_workspace"),
-            _owned.c.stream_id.in_(bindparam("its_streams", expanding=True)),
-        )
+    or_(
+        streams.c.collector_id.in_(bindparam("its_collectors", expanding=True)),
+        streams.c.collector_id.in_(
+            select(_owned.c.collector_id).where(
+                _owned.c.workspace_id == bindparam("its_workspace"),
+                _owned.c.stream_id.in_(bindparam("its_streams", expanding=True)),
+            )
+        ),
     )
 )
-"""All streams of the collectors that have some."""
+"""All streams of some collectors, and of the collectors of some streams."""
 _CLOSED = select(closed_gaps).where(closed_gaps.c.workspace_id == bindparam("its_workspace"))
 _NOTES = select(stream_notes).where(stream_notes.c.workspace_id == bindparam("its_workspace"))
 _NOTES_OF = _NOTES.where(stream_notes.c.stream_id.in_(bindparam("its_streams", expanding=True)))
@@ -93,6 +96,7 @@ class StreamNow:
 
     stream_id: bytes
     collector_id: str
+    collector_name: str
     mark: int
     head: int
     taken: Ranges
@@ -126,14 +130,20 @@ def every(
     return _stand(tx, workspace_id, now, rows, wanted, heartbeats.heard(tx, workspace_id, collector_id))
 
 
-def some(tx: Tx, workspace_id: str, now: datetime, stream_ids: Collection[bytes]) -> list[StreamNow]:
-    """Work out how some streams stand, oldest first; those that there are not are left out."""
-    if not stream_ids:
+def around(
+    tx: Tx, workspace_id: str, now: datetime, collector_ids: Collection[str], stream_ids: Collection[bytes]
+) -> list[StreamNow]:
+    """Work out how all streams of these collectors stand, and of those that these streams are of; oldest first."""
+    if not collector_ids and not stream_ids:
         return []
-    rows = tx.execute(_AROUND, {"its_workspace": workspace_id, "its_streams": list(stream_ids)}).all()
-    wanted = [row for row in rows if row.stream_id in stream_ids]
-    heard = heartbeats.heard_of(tx, workspace_id, [row.stream_id for row in wanted])
-    return _stand(tx, workspace_id, now, rows, wanted, heard)
+    asked = {
+        "its_workspace": workspace_id,
+        "its_collectors": sorted(collector_ids),
+        "its_streams": sorted(stream_ids),
+    }
+    rows = tx.execute(_AROUND, asked).all()
+    heard = heartbeats.heard_of(tx, workspace_id, [row.stream_id for row in rows])
+    return _stand(tx, workspace_id, now, rows, rows, heard)
 
 
 def _stand(
@@ -175,7 +185,8 @@ def _stand(
         )
         interval = intervals.get(row.collector_id, completeness.INTERVAL)
         state = completeness.state(facts, there, now, interval)
-        found.append(StreamNow(row.stream_id, row.collector_id, row.mark, row.head, taken, facts.heard, state, noted))
+        whose = (row.collector_id, row.name)
+        found.append(StreamNow(row.stream_id, *whose, row.mark, row.head, taken, facts.heard, state, noted))
     return found
 
 
