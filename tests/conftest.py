@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.helpers.compiled import compile_once
 from tests.helpers.databases import KINDS, Databases, PostgresDatabases, SqliteDatabases
@@ -13,6 +14,9 @@ from tests.helpers.postgres import PostgresServer
 
 def pytest_configure() -> None:
     compile_once()
+    # A busy machine is no fault of ours: no test asserts how long something takes.
+    settings.register_profile("carnet", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("carnet")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

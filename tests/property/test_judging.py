@@ -67,7 +67,7 @@ def test_a_hundred_worlds_with_one_cause_each_are_named_by_headline_and_cause(wo
 # --- promises ---
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sets(st.sampled_from(range(len(WORLDS))), min_size=1, max_size=4))
 def test_mending_one_finding_has_the_effect_that_it_promises(chosen: set[int]) -> None:
     broken: dict[str, Callable[[Facts], Facts]] = {}
@@ -171,7 +171,7 @@ def _passes_its_rule(piece: Piece) -> bool:
     return piece.passed and piece.evidence.get("coverage") != LOW and not says_no and is_young
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(WORLD, st.data())
 def test_losing_or_distrusting_evidence_never_makes_a_decision_better(known: Facts, data: st.DataObject) -> None:
     before = judge(known, (POLICY,)).decision
@@ -191,7 +191,7 @@ def test_losing_or_distrusting_evidence_never_makes_a_decision_better(known: Fac
     assert strength(after) <= strength(before)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORLD, st.randoms(use_true_random=False))
 def test_the_order_in_which_facts_are_given_means_nothing(known: Facts, random: object) -> None:
     turned = list(known.evidence)
@@ -199,7 +199,7 @@ def test_the_order_in_which_facts_are_given_means_nothing(known: Facts, random: 
     assert judge(replace(known, evidence=tuple(turned)), (POLICY,)) == judge(known, (POLICY,))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(WORLD)
 def test_a_headline_that_says_nothing_failed_stands_over_no_failure(known: Facts) -> None:
     found = judge(known, (POLICY,))

@@ -21,7 +21,7 @@ START = NOW - timedelta(hours=10)
 OTHER_DIGEST = "e" * 64
 NAME = "Unit Tests"
 
-FEW = settings(max_examples=40, deadline=None)
+FEW = settings(max_examples=40)
 
 
 # --- what a rule may ask ---

@@ -37,14 +37,14 @@ def _file_of(table: dict[int, tuple[bytes, str, int]]) -> bytes:
         return (Path(folder) / "t.db").read_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=TABLE)
 def test_every_row_of_a_sound_file_is_found_as_it_was_written(table: dict[int, tuple[bytes, str, int]]) -> None:
     found = {number: tuple(values) for number, values in rows(_file_of(table)) if len(values) == 4}
     assert found == {number: (None, data, words, None) for number, (data, words, _) in table.items()}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(table=TABLE, harm=st.data())
 def test_a_damaged_page_costs_its_own_rows_and_raises_nothing(
     table: dict[int, tuple[bytes, str, int]], harm: st.DataObject
@@ -55,7 +55,7 @@ def test_a_damaged_page_costs_its_own_rows_and_raises_nothing(
     assert len(list(rows(bytes(data)))) <= PAGE_BYTES * len(data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(page=st.binary(min_size=PAGE_BYTES - 8, max_size=2 * PAGE_BYTES))
 def test_a_page_of_anything_raises_nothing(page: bytes) -> None:
     list(rows(bytes(PAGE_BYTES) + b"\x0d\0\0\0\x20\0\0\0" + page))

@@ -328,7 +328,7 @@ _VALUES = st.recursive(_SCALARS, lambda inner: st.lists(inner) | st.dictionaries
 
 
 @given(st.dictionaries(_TEXT, _VALUES))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_written_is_read_back_as_the_same_value(value: dict[str, JsonValue]) -> None:
     written = canonical(value)
     found = parse_payload(written)
@@ -375,7 +375,7 @@ def refusal(read: Callable[[bytes], object], data: bytes) -> MalformedError | No
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 def test_any_bytes_are_read_or_refused_in_our_words(data: bytes) -> None:
     for read in (parse_json, parse_object, parse_payload):
         error = refusal(read, data)

@@ -220,7 +220,7 @@ EVIDENCE = st.dictionaries(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(EVIDENCE, st.lists(NAMES, max_size=3), st.integers(0, 2**53))
 def test_what_is_shown_is_what_is_sealed_but_for_what_only_a_capture_has(
     evidence: dict[str, JsonValue], cut: list[str], sequence: int

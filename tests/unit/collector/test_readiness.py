@@ -255,7 +255,7 @@ def perform(world: World, act: str, text: str) -> None:
         world.event(closed=True)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(plan=steps, lost=st.booleans())
 def test_r11_every_content_that_stood_still_is_taken_once_and_nothing_unfinished_is(
     plan: list[Step],

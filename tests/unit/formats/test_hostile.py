@@ -269,7 +269,7 @@ def test_json_with_a_value_of_another_kind_anywhere_is_read_or_refused(key: str)
             try_reading(ROWS[key], data[: place.start(1)] + value + data[place.end(1) :])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=400))
 def test_the_look_at_a_head_never_fails(data: bytes) -> None:
     for prefix in (b"", b"<", b"<a ", b"{", b'{"a":"', b"\xff\xfe", b"{}\n", b"mode: set\n"):

@@ -206,7 +206,7 @@ def assembled(pieces: list[Piece]) -> JsonValue:
     return holder[0]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(DOCUMENTS, SPELLINGS, SIZES)
 def test_a_document_is_the_same_however_it_is_spelled_and_cut(
     document: JsonValue, spelling: dict[str, Any], limits: Limits
@@ -232,7 +232,7 @@ def at(document: JsonValue, path: Path) -> list[JsonValue]:
 PATHS = st.lists(st.sampled_from([EACH, ANY, "a", "b"]), max_size=4).map(tuple)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(DOCUMENTS, PATHS, SPELLINGS, SIZES)
 def test_the_values_at_a_place_are_those_of_the_document(
     document: JsonValue, path: Path, spelling: dict[str, Any], limits: Limits
@@ -297,7 +297,7 @@ def outcome_by_events(data: bytes) -> str | Code:
     return repr(assembled(events))
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(mutated(), SIZES)
 def test_broken_documents_are_refused_as_by_the_reader_of_events(data: bytes, limits: Limits) -> None:
     expected, found = outcome_by_events(data), outcome(data, limits)
@@ -327,7 +327,7 @@ INNER = st.sampled_from(
 )
 
 
-@settings(max_examples=1_500, deadline=None)
+@settings(max_examples=1_500)
 @given(st.lists(st.tuples(KEYS, COLONS, INNER), max_size=5))
 def test_a_key_that_stands_twice_is_seen_however_it_is_spelled(members: list[tuple[str, str, str]]) -> None:
     data = ("[{" + ",".join("".join(member) for member in members) + "}]").encode()
@@ -339,7 +339,7 @@ BRACKETS = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(90, 110), st.integers(0, 110), BRACKETS, BRACKETS)
 def test_depth_is_counted_whatever_brackets_stand_in_strings(
     deep: int, at_level: int, before: list[str], behind: list[str]

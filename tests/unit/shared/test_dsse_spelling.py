@@ -197,7 +197,7 @@ def test_another_spelling_is_a_malformed_envelope(data: bytes) -> None:
 
 
 @given(at=st.integers(0, len(GOOD) - 1), to=st.integers(0, 255))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_no_changed_byte_is_believed(at: int, to: int) -> None:
     data = GOOD[:at] + bytes([to]) + GOOD[at + 1 :]
     if data != GOOD:
@@ -212,7 +212,7 @@ def test_no_flipped_bit_anywhere_is_believed() -> None:
 
 
 @given(start=st.integers(0, len(GOOD)), length=st.integers(0, 40), insert=st.binary(max_size=20))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_no_cut_or_inserted_bytes_are_believed(start: int, length: int, insert: bytes) -> None:
     data = GOOD[:start] + insert + GOOD[start + length :]
     if data != GOOD:
@@ -233,7 +233,7 @@ def refusal(act: Callable[[], object]) -> CarnetError:
 
 
 @given(payload=st.binary(max_size=3000), number=st.integers(1, 5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_what_was_signed_is_read_back_whatever_its_bytes(payload: bytes, number: int) -> None:
     envelope = dsse.sign(payload, signer(number))
     parsed = dsse.parse(envelope.to_bytes())

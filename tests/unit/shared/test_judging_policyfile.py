@@ -318,7 +318,7 @@ def test_the_baseline_is_a_policy_of_the_same_kind_in_the_mode_that_is_asked_for
     assert found.rules[1].test == Require(("TEST_RESULTS", "smoke", "unit", "integration"))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, len(EXAMPLE)), st.integers(0, 30), st.text("{}[]&*!|>'\"%@`:,-# \n\taA0\\é\u2028", max_size=8))
 def test_whatever_is_done_to_the_text_it_is_read_or_refused_with_a_place(at: int, cut: int, put: str) -> None:
     text = EXAMPLE[:at] + put.encode() + EXAMPLE[at + cut :]

@@ -70,7 +70,7 @@ _VALUES = st.recursive(
 
 
 @given(st.lists(_VALUES, max_size=8), _VALUES, st.sampled_from([None, 1, "\t"]), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_whatever_stands_in_a_list_is_cut_at_its_own_ends(
     elements: list[object],
     beat: object,
@@ -165,7 +165,7 @@ def test_more_members_than_anything_of_ours_has_are_refused() -> None:
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]",:\\ abelist10', max_size=60).map(str.encode))
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_any_bytes_are_split_or_refused_in_our_words(body: bytes) -> None:
     try:
         found = split(body)

@@ -211,7 +211,7 @@ _PROBLEM = st.fixed_dictionaries(
     st.binary(max_size=200) | _PROBLEM.map(lambda fields: json.dumps(fields).encode()),
     st.none() | st.floats() | st.integers(-(10**30), 10**30).map(float),
 )
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 def test_any_answer_becomes_an_error_that_can_be_shown(status: int, body: bytes, retry_after: float | None) -> None:
     error = wire.error_for(status, body, retry_after)
     assert isinstance(error, CarnetError)
