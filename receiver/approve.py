@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from receiver import persons
-from receiver.core.approving import APPROVED_FOR, given_on, lifted_by, until
+from receiver.core.approving import APPROVED_FOR, given_on, seen_on, until
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
 from receiver.persons import Case, Doing, Somebody
@@ -86,7 +86,7 @@ def _sign(
 ) -> ApprovalRow:
     workspace_id, now, row = signers.workspace_id, doing.now, case.row
     place = register.next_place(tx, workspace_id)
-    findings = lifted_by(case.passport)
+    findings = seen_on(case.passport)
     signed = Approval(
         audience=signers.audience,
         key_id=signers.decision.public.key_id,

@@ -26,6 +26,7 @@ from receiver.store import (
     links,
     passports,
     standing,
+    triggered,
 )
 from receiver.store.attestations import AttestationRow, FromCollector
 from receiver.store.engine import Tx
@@ -280,7 +281,7 @@ def _authors(tx: Tx, workspace_id: str, look: _Look, now: datetime, owner: str |
     request = look.request
     release = release_key(request.target, request.digest)
     before = gate_people.asked(tx, workspace_id, release, now - APPROVAL_AGE, _QUESTIONS)
-    runs = gate_people.triggered_by(tx, workspace_id, look.commits)
+    runs = triggered.of_commits(tx, workspace_id, look.commits)
     known = identities_of(owner, *(one.owner for one in before), *runs, *look.built_by())
     if len(before) == _QUESTIONS:
         # Its authors are those of all that was asked before it, too.

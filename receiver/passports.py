@@ -156,7 +156,7 @@ def _look(tx: Tx, workspace_id: str, row: Row) -> Dossier:
     envelope = dsse.parse(register.envelope_at(tx, workspace_id, row.number))
     passport = Passport.from_wire(parse_payload(envelope.payload).get("predicate"))
     successor = _successor(tx, workspace_id, row)
-    counted = {one.id for one in passport.inputs}
+    counted = {looked.id for one in passport.findings for looked in one.considered if looked.refused is None}
     return Dossier(
         passport=passport,
         page=passports.papers(tx, workspace_id, row.number).page,

@@ -16,6 +16,7 @@ from typing import TypeAlias
 from receiver.core import whatif
 from receiver.core.deployments import DeploymentStatus, deployed_now, read_target
 from receiver.core.past import Answer, Past, asked_in, facts_in, inputs_of
+from receiver.core.recall import Recall
 from receiver.core.trail import Act
 from receiver.core.whatif import WhatIf
 from receiver.policies import PolicyCache, active
@@ -40,6 +41,7 @@ Progress: TypeAlias = Callable[[int, int], None]
 _PAGE = 100
 _DEPLOYED_BACK = 50
 _MOST = 10_000
+_RECALLED_BYTES = 32 * 1024 * 1024
 _PLACING = (DeploymentStatus.SUCCESS.value, DeploymentStatus.INACTIVE.value)
 
 
@@ -93,11 +95,11 @@ def simulate(
     policy, before = store.read(lambda tx: (_new(tx, workspace_id, text), active(tx, workspace_id, cache)))
     refuse_conflicts(policy, before)
     made = Simulated(policy, now - since, now)
-    asked = WhatIf(before, policy, cache.baseline)
+    asked, recall = WhatIf(before, policy, cache.baseline), Recall(_RECALLED_BYTES)
     there, total = store.read(lambda tx: (_deployed(tx, workspace_id), history.count(tx, workspace_id, made.since)))
     seen: set[Release] = set()
     for page in _in_force(store, workspace_id, made.since):
-        _try(store, workspace_id, asked, page, there, made)
+        _try(store, workspace_id, asked, recall, page, there, made)
         seen |= {_release(row) for row in page}
         progress(made.releases, max(total, made.releases))
     older = sorted(there - seen)
@@ -105,7 +107,7 @@ def simulate(
     for start in range(0, len(older), _PAGE):
         asked_for = older[start : start + _PAGE]
         page = store.read(partial(_of_releases, workspace_id=workspace_id, releases=asked_for))
-        _try(store, workspace_id, asked, page, there, made)
+        _try(store, workspace_id, asked, recall, page, there, made)
         made.unasked += sorted(set(asked_for) - {_release(row) for row in page})
         progress(made.releases + len(made.unasked), total)
     return store.write(lambda tx: _record(tx, workspace_id, made, by))
@@ -132,16 +134,26 @@ def _in_force(store: Store, workspace_id: str, since: datetime) -> Iterator[list
 
 
 def _try(
-    store: Store, workspace_id: str, asked: WhatIf, page: list[PastRow], there: set[Release], made: Simulated
+    store: Store,
+    workspace_id: str,
+    asked: WhatIf,
+    recall: Recall,
+    page: list[PastRow],
+    there: set[Release],
+    made: Simulated,
 ) -> None:
     """Judge again what of a page would be judged by something else."""
     made.releases += len(page)
-    concerned = [(row, inputs_of(row.statement)) for row in page if asked.concerns(asked_in(row.docket))]
-    ids = {parse_digest(one.id) for _, inputs in concerned for one in inputs}
-    statements = store.read(partial(history.statements, workspace_id=workspace_id, ids=ids)) if ids else {}
+    concerned = [(row, inputs_of(row.payload)) for row in page if asked.concerns(asked_in(row.docket))]
+    recall.need(
+        {one.id for _, inputs in concerned for one in inputs},
+        lambda ids: store.read(
+            partial(history.statements, workspace_id=workspace_id, ids=[parse_digest(one) for one in ids])
+        ),
+    )
     for row, inputs in concerned:
         try:
-            facts = facts_in(row.docket, inputs, statements)
+            facts = facts_in(row.docket, inputs, recall)
         except MalformedError:
             made.unread.append(row.passport_id)
             continue

@@ -1,7 +1,8 @@
 """How streams stand, and closing a gap: people say on record that some places of a stream are lost.
 
-Invariants: only what is missing, refused or dropped is closed; the statement takes a place in the register; after a
-compromise it takes two people. A number that arrives after all is admitted like any other.
+Invariants: only what is missing, refused or dropped is closed, and the end of a stream that was left behind; the
+statement takes a place in the register; after a compromise it takes two people. A number that arrives after all is
+admitted like any other, and behind an end that was closed it opens the stream again.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TypeAlias
 
 from receiver.core.changes import LACKING, Change, Kind
 from receiver.core.completeness import Lack, Standing
-from receiver.core.ranges import Range, without
+from receiver.core.ranges import NO_END, Range, without
 from receiver.core.revocation import Loss
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
@@ -56,7 +57,9 @@ class StreamView:
     waiting: int | None
     """How many entries waited at the collector when it was last heard."""
     two_holders: bool
-    """Whether somebody else signs with a key of it that was retired; revoking that key ends it."""
+    """Whether somebody else signs with a key of it, where that is not good; revoking that key ends it."""
+    settled: bool
+    """Whether it was left behind, and people said that nothing comes any more."""
 
 
 def of_workspace(store: Store, workspace_id: str, now: datetime) -> tuple[StreamView, ...]:
@@ -97,6 +100,9 @@ def close(
 ) -> GapClosed:
     """Close the places of a gap (first and last, both inside); gives the statement that says so.
 
+    A gap up to `NO_END` is the end of a stream that was left behind: nothing comes any more, from the number on that
+    follows the highest known one.
+
     Raises `MalformedError` (`invalid_field`) for a range or reason that is none, `UntrustedError` (`forbidden`) where
     somebody may not, or where two different people are needed, and `StateError`: `not_found` without such a stream,
     `conflict` where something in the range is here, or on its way, or was never known of.
@@ -113,7 +119,9 @@ def close(
         found = _one(tx, workspace_id, wanted, now)
         _check_people(tx, workspace_id, found.collector_id, by)
         rest = without((gap,), found.state.lacking(*LACKING))
-        if rest:
+        if last == NO_END:
+            _check_end(found, first)
+        elif rest:
             raise _conflict(found, rest[0])
         place = register.next_place(tx, workspace_id)
         said = GapClosed(
@@ -132,7 +140,8 @@ def close(
         envelope = statement.sign(GAP_CLOSED, (subject_sha256(sha256(wanted).hex()),), said, signers.decision)
         register.add(tx, workspace_id, place.number, GAP_CLOSED, envelope, now)
         stream_states.close(tx, workspace_id, wanted, gap, place.number, now)
-        stream_events.add(tx, workspace_id, wanted, Change(Kind.GAP_CLOSED, first, last), None, now)
+        change = Change(Kind.GAP_CLOSED, first, None if last == NO_END else last)
+        stream_events.add(tx, workspace_id, wanted, change, None, now)
         detail: JsonObject = {
             "collector": found.collector_id,
             "stream": stream_id,
@@ -193,6 +202,17 @@ def _compromised(tx: Tx, workspace_id: str, collector_id: str) -> bool:
     )
 
 
+def _check_end(found: StreamNow, first: int) -> None:
+    """Refuse to end a stream that may go on, or elsewhere than behind what is known of it, or where it ended."""
+    end = found.state.known_to + 1
+    if found.state.standing is not Standing.ABANDONED:
+        detail = f"the stream is {found.state.standing}: only one that its collector left behind is ended"
+        raise StateError(Code.CONFLICT, detail, "close what is missing as ranges")
+    if first != end or found.state.is_over:
+        words = "is closed already" if found.state.is_over else f"goes up to {end - 1}, so its end begins at {end}"
+        raise StateError(Code.CONFLICT, f"the stream {words}", "see carnet-receiver streams show")
+
+
 def _conflict(found: StreamNow, rest: Range) -> StateError:
     first, last = rest
     holes = found.state.holes
@@ -241,4 +261,5 @@ def _view(one: StreamNow) -> StreamView:
         closed=heard is not None and heard.closed,
         waiting=None if heard is None else heard.waiting,
         two_holders=one.state.two_holders,
+        settled=one.state.standing is Standing.ABANDONED and one.state.is_over,
     )

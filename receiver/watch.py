@@ -1,7 +1,8 @@
 """Look over all streams again and again: note that we are there, and keep every change of a stream on record.
 
 Invariants: whoever looks has been there, so the note comes first; a change is kept once, with the heartbeat that was
-the latest then, and told in the audit trail; where nothing changed nothing but our presence is written.
+the latest then, and told in the audit trail; where nothing changed nothing but our presence is written. Once it is on
+record that a stream's collector ended, the stream is looked over no more.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ _TAKEN_UNNOTED = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """How many streams stand how, how many are forked, and how many entries are missing of all of them."""
+    """How many streams stand how, how many are forked, and how many entries are missing of all of them.
+
+    Of those of collectors that ended only how they stand is counted: nobody mends them.
+    """
 
     standing: Mapping[Standing, int]
     forked: int
@@ -47,18 +51,18 @@ def all_workspaces(store: Store) -> list[str]:
 def look(store: Store, workspace_id: str, now: datetime) -> Totals:
     """Look over a workspace's streams; raises `TryLaterError` where the database cannot be written now."""
     store.write(lambda tx: presence.note(tx, workspace_id, now))
-    found = store.read(lambda tx: stream_states.every(tx, workspace_id, now))
+    found, past = store.read(lambda tx: stream_states.going(tx, workspace_id, now))
     if any(_is_news(one) for one in found):
-        found = store.write(lambda tx: _keep(tx, workspace_id, now))
+        found, past = store.write(lambda tx: _keep(tx, workspace_id, now))
     return Totals(
-        Counter(one.state.standing for one in found),
+        Counter([*(one.state.standing for one in found), *past]),
         sum(one.state.forked_from is not None for one in found),
         sum(missing_count(one.state) for one in found),
     )
 
 
-def _keep(tx: Tx, workspace_id: str, now: datetime) -> list[StreamNow]:
-    found = stream_states.every(tx, workspace_id, now)
+def _keep(tx: Tx, workspace_id: str, now: datetime) -> tuple[list[StreamNow], list[Standing]]:
+    found, past = stream_states.going(tx, workspace_id, now)
     for one in found:
         if not _is_news(one):
             continue
@@ -73,7 +77,7 @@ def _keep(tx: Tx, workspace_id: str, now: datetime) -> list[StreamNow]:
                 detail["last"] = change.last
             audit.add(tx, workspace_id, Act(now, WATCHER, f"stream.{change.kind.value}", detail))
         stream_states.note(tx, workspace_id, one, one.state.lacking(*LACKING))
-    return found
+    return found, past
 
 
 def _is_news(one: StreamNow) -> bool:

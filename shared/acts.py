@@ -152,7 +152,10 @@ class Release(Registered):
 
 
 class GapClosed(Registered):
-    """`urn:carnet:gap-closed:v1`: these places of a stream are known to be lost, inclusive at both ends."""
+    """`urn:carnet:gap-closed:v1`: these places of a stream are known to be lost, inclusive at both ends.
+
+    Where `last` is the highest number that there is (2^53), nothing comes any more from `first` on, by what was known.
+    """
 
     collector_id: Id
     stream: Random

@@ -191,10 +191,10 @@ def parse_payload(data: bytes) -> JsonObject:
 def _parse_own_spelling(data: bytes) -> JsonObject | None:
     """Read a payload that is spelled as `canonical` would; None for any other, good or bad, which is read slowly.
 
-    What is written again to the very same bytes had each key once and nothing in between; the order of the keys and
-    the size of integers are looked at besides; escapes and depth are left to the slow way. Six times faster than it.
+    What is written again to the very same bytes had each key once and nothing in between; the order of the keys, the
+    size of integers and the depth are looked at besides; escapes are left to the slow way. Six times faster than it.
     """
-    if b"\\u" in data or data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+    if b"\\u" in data:
         return None
     try:
         value = from_json(data, allow_inf_nan=False)
@@ -202,19 +202,26 @@ def _parse_own_spelling(data: bytes) -> JsonObject | None:
             return None
     except ValueError:
         return None
-    level: list[JsonValue] = [value]
-    while level:
-        node = level.pop()
-        if isinstance(node, dict):
-            names = list(node)
-            if names != sorted(names):
-                return None
-            level.extend(node.values())
-        elif isinstance(node, list):
-            level.extend(node)
-        elif isinstance(node, int) and not -MAX_INTEGER <= node <= MAX_INTEGER:
-            return None
-    return value
+    return value if _is_own_order(value) else None
+
+
+def _is_own_order(value: JsonObject) -> bool:
+    """Whether all keys are sorted, no integer is too large, and nothing is nested too deep."""
+    level: list[JsonObject | list[JsonValue]] = [value]
+    for _ in range(MAX_DEPTH):
+        deeper: list[JsonObject | list[JsonValue]] = []
+        for node in level:
+            if isinstance(node, dict) and list(node) != sorted(node):
+                return False
+            for one in node.values() if isinstance(node, dict) else node:
+                if isinstance(one, dict | list):
+                    deeper.append(one)
+                elif isinstance(one, int) and not -MAX_INTEGER <= one <= MAX_INTEGER:
+                    return False
+        if not deeper:
+            return True
+        level = deeper
+    return False
 
 
 def canonical(value: JsonValue) -> bytes:

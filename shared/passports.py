@@ -82,7 +82,8 @@ class Approval(Registered):
     """`urn:carnet:approval:v1`: a person's yes to the findings of one passport, for its target and artifact alone.
 
     `passport` is the attestation id of the passport; `rules` are those whose findings it was given on, `findings` the
-    fingerprints of those that it lifts: another finding of the same rule is not lifted by it.
+    fingerprints of those that it lifts, and the marks of all that was not met: another finding of the same rule is not
+    lifted by it, and what failed since is not what it was given for.
     """
 
     passport_id: Id
@@ -125,7 +126,8 @@ class Found(Wire):
     """What one rule found: met, or not met with a cause; `decision` is what it asks for where it is not met.
 
     `consideredOmitted` counts what a long list was cut by. `fingerprint` is what an approval that lifts it names; it
-    changes with the policy, the cause, and what was found.
+    changes with the policy, the cause, and what was found. `marks` are what an approval of the release must name of it,
+    so that it counts: one that it is not met, and one for each thing that is to blame.
     """
 
     rule: Name
@@ -142,6 +144,7 @@ class Found(Wire):
     waived_by: tuple[Words, ...] = Field(default=(), strict=False)
     waived_until: Timestamp | None = None
     fingerprint: DigestText | None = None
+    marks: tuple[DigestText, ...] = Field(default=(), strict=False)
 
 
 class Freshness(Wire):

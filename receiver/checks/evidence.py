@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from receiver.checks.places import check_link, check_place
 from receiver.checks.walk import Walk
 from receiver.core.admit import Examined, Refusal, examine
@@ -11,7 +13,19 @@ from receiver.core.fsck import check_posted, differences
 from receiver.core.placing import Place, Verdict
 from receiver.core.posted import anew
 from receiver.core.posting import Record
-from receiver.store import attestations, claims, deployed, ingested, intake, passports, posts, records, streams, whole
+from receiver.store import (
+    attestations,
+    claims,
+    deployed,
+    ingested,
+    intake,
+    passports,
+    posts,
+    records,
+    streams,
+    triggered,
+    whole,
+)
 from receiver.store.attestations import FromCollector, New
 from receiver.store.parts import Parts
 from receiver.store.passports import PassportRow
@@ -43,10 +57,26 @@ def check_attestations(walk: Walk) -> None:
             else:
                 problems = _claimed(walk, one)
             walk.add(f"attestation {digest_text(one.row.id)}", problems)
+        _check_triggered(walk, page)
         seen += len(page)
     count = attestations.count(walk.tx, walk.workspace_id)
     if seen != count:
         walk.add("attestations", [f"{count - seen} of {count} have lost their envelope"])
+
+
+def _check_triggered(walk: Walk, page: Iterable[New]) -> None:
+    """Compare whom runs are kept to have named with what was signed of them."""
+    runs = [claimed for one in page if one.row.record is Record.RUN and (claimed := _read(walk, one.parts)) is not None]
+    lost = triggered.lost(walk.tx, walk.workspace_id, runs)
+    walk.add("triggered", [f"{name!r}, whom a run of {about} named, is not kept" for about, name in lost])
+
+
+def _read(walk: Walk, parts: Parts) -> Claimed | None:
+    """Read a claim whose signature is good; what is wrong with any other is told where it is checked itself."""
+    try:
+        return None if walk.keyring is None else walk.keyring.verify(parts.envelope()).as_(Claimed)
+    except CarnetError:
+        return None
 
 
 def check_records(walk: Walk) -> None:

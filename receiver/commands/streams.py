@@ -17,22 +17,22 @@ from receiver.commands.collectors import chosen, opened, workspace_option
 from receiver.core.accounts import Role
 from receiver.core.changes import LACKING
 from receiver.core.completeness import Lack, Standing
-from receiver.core.ranges import Range
+from receiver.core.ranges import NO_END, Range
 from receiver.named_secrets import read_master_key
 from receiver.store.engine import Store
 from shared.encoding import JsonObject, JsonValue, format_time
 from shared.keyfile import read_secret
 from shared.predicates import Audience, Person
 
-_RANGE = re.compile(r"([0-9]{1,16})(?:-([0-9]{1,16}))?")
+_RANGE = re.compile(r"([0-9]{1,16})(?:(-)([0-9]{1,16})?)?")
 
 
 def read_gap(_context: click.Context, _option: click.Parameter, text: str) -> Range:
-    """Read a number, or two with a dash between them, as the first and the last of a gap."""
+    """Read a number, or two with a dash between them, as the first and the last of a gap; one and a dash has no end."""
     found = _RANGE.fullmatch(text)
     if found is None:
-        raise click.BadParameter("write a number, or a range such as 118-131")
-    return int(found[1]), int(found[2] or found[1])
+        raise click.BadParameter("write a number, a range such as 118-131, or 132- for the end of a stream")
+    return int(found[1]), int(found[3] or (NO_END if found[2] else found[1]))
 
 
 @click.group()
@@ -108,7 +108,10 @@ def close(  # noqa: PLR0913 - each is an option
     data: Path | None,
     output: str,
 ) -> None:
-    """Say on record that GAP (such as 118-131) of STREAM is lost; two people after a compromise."""
+    """Say on record that GAP (such as 118-131) of STREAM is lost; two people after a compromise.
+
+    132- says that nothing comes any more from there on, of a stream that its collector left behind.
+    """
     with opened(config, data) as (found, store):
         workspace_id = chosen(store, workspace)
         signers = keys_at_hand.load(store, read_master_key(found.master_key_file), workspace_id)
@@ -205,6 +208,7 @@ def _fields(one: cases.StreamView) -> JsonObject:
         "knownTo": _number(one.known_to),
         "forkedFrom": one.forked_from,
         "twoHolders": one.two_holders,
+        "settled": one.settled,
         "holes": [{"first": first, "last": last, "kind": kind.value} for kind, (first, last) in one.holes],
         "heardAt": None if one.heard_at is None else format_time(one.heard_at),
         "waiting": one.waiting,
@@ -218,7 +222,9 @@ def _line(one: cases.StreamView) -> str:
     words += [f"{lacking} missing"] if lacking else []
     words += [f"{flying} in flight"] if flying else []
     words += [] if one.forked_from is None else [f"forked from {one.forked_from}"]
-    words += ["two hold its retired key: revoke it"] if one.two_holders else []
+    words += ["two hold a key of it: revoke that"] if one.two_holders else []
+    if one.standing is Standing.ABANDONED:
+        words.append("settled" if one.settled else f"nothing comes any more? streams close STREAM {one.known_to + 1}-")
     if one.standing is Standing.SILENT:
         words.append("never heard" if one.heard_at is None else f"last heard {format_time(one.heard_at)}")
     return "  ".join(words)
@@ -245,4 +251,6 @@ def _number(found: int) -> int | None:
 
 def _span(part: Range) -> str:
     first, last = part
+    if last == NO_END:
+        return f"{first}-"
     return str(first) if first == last else f"{first}-{last}"

@@ -39,21 +39,29 @@ class KeyState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """A registered key; a retired one is good below `retired_from` in `retired_stream` (16 bytes), nowhere else."""
+    """A registered key; a retired one is good below `retired_from` in `retired_stream` (16 bytes), nowhere else.
+
+    One that came in by a rotation is good behind `introduced_at` in `introduced_stream`, and in other streams.
+    """
 
     public: PublicKey
     state: KeyState
     retired_from: int | None = None
     retired_stream: bytes | None = None
+    introduced_at: int | None = None
+    introduced_stream: bytes | None = None
 
     def hold(self, stream_id: bytes, sequence: int) -> Code | None:
         """Say why something that this key signed at this place does not count, or None where it does."""
-        if self.state is KeyState.ACTIVE:
-            return None
-        if self.state is KeyState.RETIRED:
-            below = self.retired_from is not None and sequence < self.retired_from
-            return None if below and stream_id == self.retired_stream else Code.KEY_RETIRED
-        return Code.KEY_REVOKED
+        if self.state not in {KeyState.ACTIVE, KeyState.RETIRED}:
+            return Code.KEY_REVOKED
+        below = self.retired_from is not None and sequence < self.retired_from and stream_id == self.retired_stream
+        fits = (self.state is KeyState.ACTIVE or below) and not self.is_early(stream_id, sequence)
+        return None if fits else Code.KEY_RETIRED
+
+    def is_early(self, stream_id: bytes, sequence: int) -> bool:
+        """Say whether a place is before the rotation that introduced this key: there the older key signs."""
+        return self.introduced_at is not None and stream_id == self.introduced_stream and sequence <= self.introduced_at
 
 
 @dataclass(frozen=True, slots=True)

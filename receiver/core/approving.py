@@ -45,6 +45,12 @@ def lifted_by(passport: Passport) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in found if one is not None))
 
 
+def seen_on(passport: Passport) -> tuple[str, ...]:
+    """Give all that whoever approves on this passport has seen: what they lift, and everything that is not met."""
+    marks = (mark for one in passport.findings for mark in one.marks)
+    return tuple(dict.fromkeys((*lifted_by(passport), *marks)))
+
+
 def _waits(finding: Found) -> bool:
     if finding.met or finding.cause in {"waived", "contradicted"}:
         return False

@@ -82,9 +82,10 @@ class Facts:
 
     `mark` is contiguous (-1: nothing), `above` are the places above it that are taken, `unstored` those that are taken
     by what was refused. `forked_from` is where two entries parted; `at_high_water` the id that stands here at the place
-    of the heartbeat's mark. `newer` says that the collector opened another stream after it; `ended` that people
+    of the heartbeat's mark. `closed` are places that people said are lost, `ends` those from which on they said that
+    nothing comes any more. `newer` says that the collector opened another stream after it; `ended` that people
     revoked the collector; `intermittent` and `lag` are what an admin said of it. `two_holders` says that somebody signs
-    with a key of it that was retired, and nobody revoked that yet.
+    with a key of it where that is not good, and nobody revoked that yet.
     """
 
     opened_at: datetime
@@ -95,6 +96,7 @@ class Facts:
     heard: Heard | None = None
     at_high_water: bytes | None = None
     closed: Ranges = ()
+    ends: frozenset[int] = frozenset()
     newer: bool = False
     ended: bool = False
     intermittent: bool = False
@@ -104,13 +106,17 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A stream's holes by what they are, its standing, from where it is forked, and the highest number known of."""
+    """A stream's holes by what they are, its standing, from where it is forked, and the highest number known of.
+
+    `is_over` says that people said that nothing comes behind that number: until something does.
+    """
 
     standing: Standing
     known_to: int
     holes: Mapping[Lack, Ranges]
     forked_from: int | None
     two_holders: bool = False
+    is_over: bool = False
 
     def lacking(self, *kinds: Lack) -> Ranges:
         """Give the holes of some kinds as one set."""
@@ -153,7 +159,8 @@ def state(facts: Facts, presence: Presence, now: datetime, interval: timedelta =
             rest = without(rest, found)
     if rest:
         holes[Lack.MISSING] = rest
-    return State(_standing(facts, presence, now, interval), known_to, holes, _forked_from(facts), facts.two_holders)
+    standing, is_over = _standing(facts, presence, now, interval), known_to + 1 in facts.ends
+    return State(standing, known_to, holes, _forked_from(facts), facts.two_holders, is_over)
 
 
 def missing_count(found: State) -> int:

@@ -32,7 +32,7 @@ class EvidenceLine:
 
 @dataclass(frozen=True, slots=True)
 class ActLine:
-    """An approval or a waiver of this release; `counted` says whether the decision rests on it."""
+    """An approval or a waiver of this release; `counted` says whether judging counted it for this passport."""
 
     id: str
     by: tuple[str, ...]

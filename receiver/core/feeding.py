@@ -61,11 +61,14 @@ def fact_of(
     """Put a stream together; `collector` is its id and its name.
 
     It was heard when its heartbeat certainly was signed, by our clock. What waited at a collector that began another
-    stream, or ended, is no longer on its way. One that was left behind is settled once people closed what it lacks.
+    stream, or ended, is no longer on its way. One that was left behind is settled once people closed what it lacks;
+    where it lacks nothing, its end, which counts as a place. Then nothing more comes of it, as if it took its leave.
     """
     collector_id, name = collector
-    lacking, closed = count(state.lacking(*_LACKING)), count(state.lacking(Lack.KNOWN_LOST))
+    lacking, closed = count(state.lacking(*_LACKING)), count(state.lacking(Lack.KNOWN_LOST)) + state.is_over
     waits = state.standing in _SENDS and heard is not None
+    forked = state.forked_from is not None or state.two_holders
+    settled = state.standing is Standing.ABANDONED and closed > 0 and not lacking
     return StreamFact(
         stream=stream_id.hex(),
         collector=collector_id,
@@ -74,9 +77,10 @@ def fact_of(
         waiting=heard.waiting or 0 if heard is not None and waits else 0,
         oldest_waiting_at=oldest_waiting_at if waits else None,
         silent=state.standing is Standing.SILENT,
-        forked=state.forked_from is not None or state.two_holders,
-        abandoned=state.standing is Standing.ABANDONED and not (closed and not lacking),
-        retired=state.standing is Standing.RETIRED,
+        forked=forked,
+        abandoned=state.standing is Standing.ABANDONED and not settled,
+        # What is forked is asked about whatever people closed.
+        retired=state.standing is Standing.RETIRED or (settled and not forked),
         lacking=lacking,
         closed=closed,
         delivered=ties.delivered,

@@ -143,6 +143,8 @@ def _held_for_key(case: Case, key: KnownKey) -> Code | None:
     """
     if not case.has_place and key.state is KeyState.REVOKED:
         return Code.KEY_REVOKED
+    if key.is_early(*case.spot):
+        return Code.KEY_RETIRED
     if key.retired_from is None:
         return None if case.has_place else Code.FORKED
     return replace(key, state=KeyState.RETIRED).hold(*case.spot) if case.has_place else Code.KEY_RETIRED

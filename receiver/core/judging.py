@@ -6,14 +6,16 @@ part, everything from there on is held, in both branches; an entry that is held 
 takes a place that somebody else may claim, nor parts a stream. So whoever has a stolen key that was revoked or retired
 hurts nobody else's chain. Such an entry has its place where the chain that counts leads to it: what a good key signed
 behind it names it as the one before (`Places.has_its_own`, and `receiver.store.intake` for what was stored earlier).
-A retired key is good for what has not come yet below its rotation: what does not fit the chain there is held too.
+A retired key is good for what has not come yet below its rotation: what does not fit the chain there is held too. A key
+that came in by a rotation is good behind that in its stream: what it signs before is held as if it were retired there.
 
 Somebody who still signs with a retired key may come first with an entry for a hole below the rotation: nothing speaks
 against it then, and it counts. But the rotation names the one before it, that one the next, and so on: the chain that
 leads down from it is the one that the key's owner signed for. Whatever came late and contradicts this chain loses its
 place to it once it is here, however that arrived (`receiver.store.stranded`). Whatever came before the rotation did is
-no worse than it: there the stream parts. And whatever a retired key signs that cannot be its owner's, since it stands
-at the rotation or above it or does not fit, shows that two hold the key: it is an alarm, and holds nothing (`doubled`).
+no worse than it: there the stream parts. And whatever a key signs that cannot be its owner's, since it stands at the
+rotation that retired it or above it or does not fit, or before the rotation that introduced it, shows that two hold
+the key: it is an alarm, and holds nothing (`doubled`).
 """
 
 from __future__ import annotations
@@ -50,7 +52,10 @@ _TOO_MANY = Refusal(
 )
 _HOLD_WORDS = {
     Code.KEY_REVOKED: ("its key was revoked", "an admin can release it with a signed statement"),
-    Code.KEY_RETIRED: ("its key was retired, and is not good for this place", "sign with the key that followed it"),
+    Code.KEY_RETIRED: (
+        "its key is not good for this place: it was retired before it, or came in behind it",
+        "sign each place with the key of its time",
+    ),
     Code.NOT_UNDERSTOOD: (
         "it marks a field as critical that this receiver does not know",
         "update the receiver",
@@ -127,7 +132,7 @@ class Desk:
         if entry.id in self._ids:
             return Verdict(entry, Status.DUPLICATE)
         held = self._held_for_key(entry, key)
-        if held is Code.KEY_RETIRED and entry.refusal is None and entry.stream_id == key.retired_stream:
+        if held is Code.KEY_RETIRED and entry.refusal is None and _is_not_its_owners(entry, key):
             self._doubled.setdefault((entry.stream_id, key_id), entry.sequence)
         if held is None and not self._places.has_room(entry.stream_id):
             return Verdict(entry, Status.REFUSED, TOO_MANY_STREAMS)
@@ -163,6 +168,11 @@ class Desk:
     def _repeat_of(self, entry: Examined) -> bytes | None:
         first = self._observations.setdefault(entry.observation, entry.id)
         return None if first == entry.id else first
+
+
+def _is_not_its_owners(entry: Placed, key: KnownKey) -> bool:
+    """Say whether what is held for its key shows that two hold that; in other streams it may only have come late."""
+    return entry.stream_id == key.retired_stream or key.is_early(entry.stream_id, entry.sequence)
 
 
 def _kept(entry: Placed, hold: Code | None, repeat_of: bytes | None = None) -> Verdict:

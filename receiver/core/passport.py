@@ -76,7 +76,7 @@ def facts_key(judged: Judged) -> bytes:
     """
     judgement, facts = judged.judgement, judged.facts
     findings: list[JsonValue] = [
-        [one.rule, one.met, one.cause and one.cause.value, one.otherwise.value, _helping(one.considered)]
+        [one.rule, one.met, one.cause and one.cause.value, one.otherwise.value, _helping(one.considered), [*one.marks]]
         for one in judgement.findings
     ]
     rests_on: JsonObject = {

@@ -6,18 +6,19 @@ held for from the passport.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
+from receiver.core.recall import Recall
 from shared.encoding import JsonObject
 from shared.errors import Code, MalformedError
+from shared.fields import Wire
 from shared.judging.docket import Stated, read_docket
 from shared.judging.values import Decision, Facts, Mode, Request, Target
 from shared.passports import Input
-from shared.statement import Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,22 +63,32 @@ def asked_in(docket: JsonObject) -> Request:
     )
 
 
-def inputs_of(passport: JsonObject) -> tuple[Input, ...]:
+class _Inputs(Wire):
+    inputs: tuple[Input, ...] = ()
+
+
+class _Passport(Wire):
+    """Of a passport's payload what this asks of it; we signed it, so it is not read as strictly as what comes in."""
+
+    predicate: _Inputs
+
+
+def inputs_of(payload: bytes) -> tuple[Input, ...]:
     """Give the envelopes that a passport names, from its payload; raises `MalformedError`."""
-    found = _object(passport, "predicate").get("inputs")
     try:
-        return tuple(Input.from_wire(one) for one in found) if isinstance(found, list) else ()
+        return _Passport.model_validate_json(payload, by_alias=True, by_name=False).predicate.inputs
     except ValidationError:
         raise _wrong("the inputs of its passport") from None
 
 
-def facts_in(docket: JsonObject, inputs: Iterable[Input], statements: Mapping[str, Statement]) -> Facts:
-    """Give the facts of a docket, with what the envelopes say that its passport names; `statements` by their ids.
+def facts_in(docket: JsonObject, inputs: Iterable[Input], recall: Recall) -> Facts:
+    """Give the facts of a docket, with what the envelopes say that its passport names, as far as they are recalled.
 
     Raises `MalformedError` where a docket or a statement is not what belongs there, or one is missing.
     """
-    stated = {one.id: Stated(statements[one.id], one.received_at, one.held) for one in inputs if one.id in statements}
-    return read_docket(docket, stated).facts
+    read = recall.statements
+    stated = {one.id: Stated(read[one.id], one.received_at, one.held) for one in inputs if one.id in read}
+    return read_docket(docket, stated, recall.hear).facts
 
 
 def _object(value: JsonObject, name: str) -> JsonObject:

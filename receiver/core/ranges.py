@@ -8,9 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
+from shared.encoding import MAX_INTEGER
+
 Range: TypeAlias = tuple[int, int]
 """The first and the last number, both inside."""
 Ranges: TypeAlias = tuple[Range, ...]
+NO_END = MAX_INTEGER
+"""The last number of a range that goes on for ever."""
 
 
 def ranges(parts: Iterable[Range]) -> Ranges:

@@ -158,13 +158,12 @@ def turn(keys: Mapping[str, KnownKey], rotation: Rotation, *, counts: bool) -> d
     """Give the keys of a collector once a rotation was stored at its place.
 
     Where it counts the old key is retired from there on and the new one is active; else the old one stays as it was,
-    and the new one is known as revoked.
+    and the new one is known as revoked. Either way it is never good before its rotation.
     """
-    old_id = rotation.envelope.key_id
-    after = {**keys, rotation.new_key.key_id: KnownKey(rotation.new_key, KeyState.REVOKED)}
+    old_id, at, stream_id = rotation.envelope.key_id, rotation.sequence, rotation.stream_id
+    state = KeyState.ACTIVE if counts else KeyState.REVOKED
+    new = KnownKey(rotation.new_key, state, introduced_at=at, introduced_stream=stream_id)
+    after = {**keys, rotation.new_key.key_id: new}
     if counts:
-        after[rotation.new_key.key_id] = KnownKey(rotation.new_key, KeyState.ACTIVE)
-        after[old_id] = replace(
-            keys[old_id], state=KeyState.RETIRED, retired_from=rotation.sequence, retired_stream=rotation.stream_id
-        )
+        after[old_id] = replace(keys[old_id], state=KeyState.RETIRED, retired_from=at, retired_stream=stream_id)
     return after

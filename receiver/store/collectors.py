@@ -15,9 +15,9 @@ from receiver.core.admit import KeyState, KnownKey
 from receiver.store.columns import micros, moment, moment_or_none
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import access_nonces, collector_keys, collectors
+from receiver.store.known_keys import INTRODUCED, known_key, with_introductions
 from shared.encoding import canonical, digest_text, parse_digest, parse_object
 from shared.errors import Code, StateError
-from shared.keys import PublicKey
 from shared.predicates import Limits
 
 NONCES_KEPT = timedelta(days=400)
@@ -30,7 +30,8 @@ _LAG = select(collectors.c.lag_seconds).where(
     collectors.c.workspace_id == bindparam("its_workspace"), collectors.c.collector_id == bindparam("its_id")
 )
 _KEYS = (
-    select(collector_keys)
+    select(collector_keys, *INTRODUCED)
+    .select_from(with_introductions(collector_keys))
     .where(collector_keys.c.workspace_id == bindparam("its_workspace"))
     .order_by(collector_keys.c.added_at)
 )
@@ -252,7 +253,7 @@ def keys(tx: Tx, workspace_id: str, collector_id: str | None = None) -> list[Col
     return [
         CollectorKey(
             row.collector_id,
-            KnownKey(PublicKey(row.public_key), KeyState(row.state), row.retired_from, row.retired_stream),
+            known_key(row),
             moment(row.added_at),
             None if row.introduced_by is None else digest_text(row.introduced_by),
         )
@@ -264,7 +265,7 @@ def keys_of(tx: Tx, workspace_id: str, collector_ids: Collection[str]) -> dict[s
     """Give the keys of some collectors by their ids, in whatever state."""
     found: dict[str, dict[str, KnownKey]] = {one: {} for one in collector_ids}
     for row in tx.execute(_KEYS_OF_SOME, {"its_workspace": workspace_id, "its_ids": list(collector_ids)}):
-        key = KnownKey(PublicKey(row.public_key), KeyState(row.state), row.retired_from, row.retired_stream)
+        key = known_key(row)
         found[row.collector_id][key.public.key_id] = key
     return found
 

@@ -3,7 +3,7 @@
 Only growing; what of it counts is worked out from the revocations that stand. Invariants: `streams.forked_from` and
 `forked_after` are what the partings say that count, written anew whenever a revocation of the collector's keys begins
 to stand or is taken back; a parting counts unless a standing revocation holds the entry that parts the stream, so a
-revocation gives the honest history back and taking it back brings the fork back; that two hold a retired key is said
+revocation gives the honest history back and taking it back brings the fork back; that two hold a key is said
 once for each stream and key, and counts until the key is revoked.
 """
 
@@ -83,7 +83,7 @@ def note_displaced(
 def note_holders(
     tx: Tx, workspace_id: str, collector_id: str, doubled: Mapping[tuple[bytes, str], int], now: datetime
 ) -> None:
-    """Keep that somebody signs with a retired key of a stream, and tell it: once for each stream and key."""
+    """Keep that somebody signs with a key of a stream where that was not good; tell it once for each stream and key."""
     found = [(stream, at, parse_digest(key_id), parse_digest(key_id)) for (stream, key_id), at in doubled.items()]
     for stream_id, sequence, key_id, _ in _note(tx, workspace_id, Kind.TWO_HOLDERS, found, now):
         change = Change(ChangeKind.TWO_HOLDERS, sequence)
@@ -107,7 +107,7 @@ def note_beat(tx: Tx, workspace_id: str, beat: Beat, key: KnownKey, now: datetim
 
 
 def doubled(tx: Tx, workspace_id: str) -> frozenset[bytes]:
-    """Name the streams of which two hold a retired key that nobody has revoked."""
+    """Name the streams of which two hold a key that nobody has revoked."""
     return frozenset(tx.execute(_DOUBLED, {"its_workspace": workspace_id}).scalars())
 
 

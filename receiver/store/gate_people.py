@@ -1,18 +1,19 @@
 """What people have to do with a release: who made it or had it made, and who approved or waived what of it.
 
-Invariant: an account that was disabled, or whose membership ended, has approved and waived nothing from then on.
+Invariant: an account that was disabled, whose membership ended, or whose role approves nothing any more, has approved
+and waived nothing from then on, until that is otherwise again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, Table, bindparam, or_, select
 
-from receiver.core.posting import Record
+from receiver.core.accounts import Role, includes
 from receiver.store.columns import micros, moment
 from receiver.store.engine import Tx
 from receiver.store.gate_tables import approvals as approvals_table
@@ -20,12 +21,10 @@ from receiver.store.gate_tables import passports
 from receiver.store.gate_tables import waivers as waivers_table
 from receiver.store.identity_tables import accounts
 from receiver.store.lists import read_list
-from receiver.store.record_tables import records
 from shared.encoding import JsonValue, digest_text, parse_json, parse_object
 from shared.judging.identities import identities_of
 from shared.judging.values import Actor, Approval, Target, Waiver
 
-_RUNS_EACH = 100
 _ACTS = 500
 """How many approvals, and how many waivers, of one digest are looked at, the newest."""
 
@@ -41,21 +40,11 @@ def _of_digest(table: Table) -> Select[Any]:
 
 # Asked for with every question: built once, since building a query takes several times as long as running it.
 _APPROVALS, _WAIVERS = _of_digest(approvals_table), _of_digest(waivers_table)
-_RUNS = (
-    select(records.c.fields)
-    .where(
-        records.c.workspace_id == bindparam("its_workspace"),
-        records.c.commit == bindparam("its_commit"),
-        records.c.kind == Record.RUN.value,
-    )
-    .order_by(records.c.r.desc())
-    .limit(_RUNS_EACH)
-)
-
 _ACCOUNTS = select(accounts.c.email, accounts.c.identities).where(accounts.c.workspace_id == bindparam("its_workspace"))
 _GOOD = select(accounts.c.email).where(
     accounts.c.workspace_id == bindparam("its_workspace"),
     accounts.c.email.in_(bindparam("their_addresses", expanding=True)),
+    accounts.c.role.in_([role.value for role in Role if includes(role, Role.APPROVER)]),
     accounts.c.disabled_at.is_(None),
     or_(accounts.c.ends_at.is_(None), accounts.c.ends_at > bindparam("its_time")),
 )
@@ -98,22 +87,10 @@ def names(tx: Tx, workspace_id: str) -> frozenset[str]:
     return identities_of(*(one for row in rows for one in (row.email, *read_list(row.identities))))
 
 
-def triggered_by(tx: Tx, workspace_id: str, commits: Iterable[str]) -> frozenset[str]:
-    """Name who triggered the newest runs of these full commits, as the runs say it."""
-    found: set[str] = set()
-    for commit in commits:
-        rows = tx.execute(_RUNS, {"its_workspace": workspace_id, "its_commit": commit})
-        for text in rows.scalars():
-            who = parse_object(text.encode()).get("triggeredBy")
-            if isinstance(who, str):
-                found.add(who)
-    return frozenset(found)
-
-
 def approvals(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Approval, ...]:
     """Give the newest approvals of a digest, wherever it should go, whether they have ended or not.
 
-    Those of accounts that are not good any more are left out.
+    Those of accounts that are not good any more, or may not approve any more, are left out.
     """
     rows = tx.execute(_APPROVALS, {"its_workspace": workspace_id, "its_digest": digest})
     found = tuple(
@@ -157,7 +134,7 @@ def waivers(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Wa
 
 
 def _good(tx: Tx, workspace_id: str, emails: Collection[str], now: datetime) -> frozenset[str]:
-    """Say which of these accounts are good at a moment."""
+    """Say which of these accounts are good at a moment, and may approve."""
     if not emails:
         return frozenset()
     values = {"its_workspace": workspace_id, "their_addresses": sorted(emails), "its_time": micros(now)}

@@ -24,7 +24,7 @@ from shared import statement
 from shared.dsse import Verified
 from shared.encoding import digest_text
 from shared.errors import Code, MalformedError
-from shared.judging.pieces import Told, links_of, piece_of
+from shared.judging.pieces import Heard, Told, heard
 from shared.judging.values import Link, Piece
 from shared.keys import PublicKey
 
@@ -42,27 +42,23 @@ class Known:
 
     row: AttestationRow
     key_id: str
-    piece: Piece
-    links: tuple[Link, ...]
+    heard: Heard
     size: int
+
+    @property
+    def piece(self) -> Piece:
+        """What it says as evidence."""
+        return self.heard.piece
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """The digests that it links to commits."""
+        return self.heard.links
 
     def told(self, told: Told) -> Known:
         """Give it with what the receiver knows besides."""
-        piece = self.piece
-        received_at = piece.received_at if told.received_at is None else told.received_at
-        new = (received_at, told.held, told.arrival, told.repeat_of, told.against)
-        if new == (piece.received_at, piece.held, piece.arrival, piece.repeat_of, piece.against):
-            return self
-        piece = replace(
-            piece,
-            received_at=received_at,
-            held=told.held,
-            arrival=told.arrival,
-            repeat_of=told.repeat_of,
-            against=told.against,
-        )
-        links = tuple(replace(one, received_at=received_at, held=told.held) for one in self.links)
-        return Known(self.row, self.key_id, piece, links, self.size)
+        heard = self.heard.again(told)
+        return self if heard is self.heard else replace(self, heard=heard)
 
 
 class Statements:
@@ -135,9 +131,8 @@ def _known(row: AttestationRow, parts: Parts | None, keys: Mapping[bytes, Public
     verified = Verified(parts.payload, (key,), parts.envelope().id)
     if verified.id != row.id:
         raise _not_whole(row, "its bytes are not what its row names")
-    read = statement.read(verified)
-    told = Told(_EVER)
-    return Known(row, digest_text(parts.key_id), piece_of(read, told), links_of(read, told), len(parts.payload))
+    heard_ = heard(statement.read(verified), Told(_EVER))
+    return Known(row, digest_text(parts.key_id), heard_, len(parts.payload))
 
 
 def _keys(tx: Tx, workspace_id: str, key_ids: Collection[bytes]) -> dict[bytes, PublicKey]:

@@ -237,6 +237,22 @@ sessions = Table(
 )
 """Signed-in people, by the SHA-256 of what their cookie holds; `csrf` is what a write must say besides."""
 
+triggered = Table(
+    "triggered",
+    METADATA,
+    text("workspace_id"),
+    text("about"),
+    text("name"),
+    PrimaryKeyConstraint("workspace_id", "about", "name"),
+    of_workspace(),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+"""Whom the words on runs ever named as who triggered them; `about` is a full commit, or a run.
+
+A run goes by its natural key as text, one without by its id.
+"""
+
 ingested = Table(
     "ingested",
     METADATA,

@@ -19,7 +19,7 @@ from receiver.store.parts import Parts
 from receiver.store.schema import attestations, envelopes, register, role_keys
 from shared import statement
 from shared.dsse import Verified
-from shared.encoding import JsonObject, digest_text, parse_object, parse_payload
+from shared.encoding import JsonObject, digest_text, parse_payload
 from shared.errors import MalformedError
 from shared.keys import PublicKey
 from shared.statement import Statement
@@ -58,7 +58,7 @@ _ACTS = select(register.c.id, register.c.key_id, register.c.payload, register.c.
 class PastRow:
     """A passport by its register number: what it decided, and what was known then besides the evidence's own words.
 
-    `docket` is as `shared.judging.docket` writes it, `statement` the passport's payload.
+    `docket` is as `shared.judging.docket` writes it, `payload` is the passport's.
     """
 
     number: int
@@ -68,7 +68,7 @@ class PastRow:
     proceed: bool
     evaluated_at: datetime
     docket: JsonObject
-    statement: JsonObject
+    payload: bytes
 
 
 def count(tx: Tx, workspace_id: str, since: datetime) -> int:
@@ -152,8 +152,8 @@ def _rows(tx: Tx, asked: Select[Any]) -> list[PastRow]:
             row.mode,
             bool(row.proceed),
             moment(row.evaluated_at),
-            parse_object(zlib.decompress(row.docket)),
-            parse_payload(row.payload),
+            parse_payload(zlib.decompress(row.docket)),
+            row.payload,
         )
         for row in tx.execute(asked)
     ]

@@ -15,7 +15,7 @@ from receiver.core.deployments import AWAITED, awaited_until, follows, target
 from receiver.core.holding import Standing
 from receiver.core.placing import Status
 from receiver.core.posting import Posted, Record, Wrapping, voice, wrap
-from receiver.store import attestations, claims, contradictions, deployed, passports, records, tokens, words
+from receiver.store import attestations, claims, contradictions, deployed, passports, records, tokens, triggered, words
 from receiver.store.contradictions import Found
 from receiver.store.engine import Tx
 from receiver.store.records import RecordRow
@@ -68,7 +68,7 @@ def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
     """Store a post that is new or a correction; find it again where the same was there before."""
     key = posted.natural_key
     before = None if key is None else records.newest(tx, hand.workspace_id, posted.record, key)
-    if before is not None and before.content == posted.content:
+    if before is not None and before.content == posted.content and _says_it_again(tx, hand, before):
         there = found(tx, hand.workspace_id, before)
         # What is held came with a token that was revoked: the same from another one is a word of its own.
         if there.standing.status is not Status.HELD:
@@ -103,10 +103,23 @@ def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
         passport=_in_force(tx, hand.workspace_id, posted),
     )
     records.add(tx, hand.workspace_id, row)
+    if row.kind is Record.RUN:
+        triggered.keep(tx, hand.workspace_id, before, row, posted)
     if row.kind is Record.DEPLOYMENT:
         _end_waiting(tx, hand.workspace_id, row)
     against = _against(tx, hand.workspace_id, row)
     return Stored(row, id_, created=True, against=against, standing=Standing(Status.ACCEPTED), cut=posted.cut)
+
+
+def _says_it_again(tx: Tx, hand: Hand, before: RecordRow) -> bool:
+    """Say whether the same content is a replay: of a claim it is that of the same voice alone.
+
+    Another one's is a word of its own, which stays when the first takes theirs back.
+    """
+    if before.kind is not Record.ATTESTATION or before.token_id == hand.token_id:
+        return True
+    token = tokens.find(tx, before.token_id)
+    return token is not None and voice(hand.workspace_id, token.token_id, token.owner) == hand.voice
 
 
 def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:
@@ -129,6 +142,7 @@ def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:
         fields=posted.fields,
     )
     records.change(tx, hand.workspace_id, row)
+    triggered.keep(tx, hand.workspace_id, before, row, posted)
     return replace(found(tx, hand.workspace_id, row), cut=posted.cut)
 
 

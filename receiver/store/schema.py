@@ -308,5 +308,6 @@ APPEND_ONLY = (
     "waivers",
     "comments",
     "ingested",
+    "triggered",
 )
 """Tables whose rows are evidence: never changed, never deleted."""

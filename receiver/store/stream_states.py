@@ -13,7 +13,7 @@ from receiver.core import completeness
 from receiver.core.asking import SUPERSEDED
 from receiver.core.completeness import Facts, Heard, Standing, State
 from receiver.core.hearing import listed_ranges, read_ranges
-from receiver.core.ranges import Range, Ranges, ranges
+from receiver.core.ranges import NO_END, Range, Ranges, ranges
 from receiver.store import disputes, heartbeats, presence
 from receiver.store import streams as stream_rows
 from receiver.store.collectors import CollectorStatus
@@ -67,6 +67,10 @@ _AROUND = _ROWS.where(
 """All streams of some collectors, and of the collectors of some streams."""
 _CLOSED = select(closed_gaps).where(closed_gaps.c.workspace_id == bindparam("its_workspace"))
 _NOTES = select(stream_notes).where(stream_notes.c.workspace_id == bindparam("its_workspace"))
+_OVER = select(stream_notes.c.stream_id, stream_notes.c.standing).where(
+    stream_notes.c.workspace_id == bindparam("its_workspace"),
+    stream_notes.c.standing.in_(bindparam("its_standings", expanding=True)),
+)
 _NOTES_OF = _NOTES.where(stream_notes.c.stream_id.in_(bindparam("its_streams", expanding=True)))
 _INTERVALS = (
     select(collector_requests.c.collector_id, collector_requests.c.seconds, collector_requests.c.outcome)
@@ -107,7 +111,10 @@ class StreamNow:
 
 @dataclass(frozen=True, slots=True)
 class ClosedGap:
-    """A gap that people said is lost, by the register number of their statement; both ends are inside."""
+    """A gap that people said is lost, by the register number of their statement; both ends are inside.
+
+    One up to `NO_END` is the end of its stream.
+    """
 
     number: int
     stream_id: bytes
@@ -128,6 +135,19 @@ def every(
     rows = _rows(tx, workspace_id, collector_id)
     wanted = [row for row in rows if stream_id is None or row.stream_id == stream_id]
     return _stand(tx, workspace_id, now, rows, wanted, heartbeats.heard(tx, workspace_id, collector_id))
+
+
+def going(tx: Tx, workspace_id: str, now: datetime) -> tuple[list[StreamNow], list[Standing]]:
+    """Work out how the streams stand of which something may still change, oldest first; and name how the others do.
+
+    Those are the streams of collectors that ended, once that was noted.
+    """
+    rows = _rows(tx, workspace_id, None)
+    asked = {"its_workspace": workspace_id, "its_standings": [Standing.ENDED.value, Standing.RETIRED.value]}
+    over = {row.stream_id: Standing(row.standing) for row in tx.execute(_OVER, asked)}
+    past = [over[row.stream_id] for row in rows if row.status in _ENDED and row.stream_id in over]
+    wanted = [row for row in rows if row.status not in _ENDED or row.stream_id not in over]
+    return _stand(tx, workspace_id, now, rows, wanted, heartbeats.heard(tx, workspace_id, None)), past
 
 
 def around(
@@ -176,7 +196,8 @@ def _stand(
             forked_from=row.forked_from,
             heard=beats.get(row.stream_id),
             at_high_water=heads.get(row.stream_id),
-            closed=closed.get(row.stream_id, ()),
+            closed=ranges(part for part in closed.get(row.stream_id, ()) if part[1] != NO_END),
+            ends=frozenset(first for first, last in closed.get(row.stream_id, ()) if last == NO_END),
             newer=row.opened_at < newest[row.collector_id],
             ended=row.status in _ENDED,
             intermittent=bool(row.intermittent),
@@ -268,11 +289,11 @@ def _taken(tx: Tx, workspace_id: str, row: Row[Any], noted: Noted | None) -> Ran
     return stream_rows.taken_beside(tx, workspace_id, row.stream_id, known)
 
 
-def _closed(tx: Tx, workspace_id: str) -> dict[bytes, Ranges]:
+def _closed(tx: Tx, workspace_id: str) -> dict[bytes, list[Range]]:
     found: dict[bytes, list[Range]] = {}
     for row in tx.execute(_CLOSED, {"its_workspace": workspace_id}):
         found.setdefault(row.stream_id, []).append((row.first, row.last))
-    return {stream_id: ranges(parts) for stream_id, parts in found.items()}
+    return found
 
 
 def _notes(tx: Tx, workspace_id: str, only: Collection[bytes]) -> dict[bytes, Noted]:

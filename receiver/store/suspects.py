@@ -19,11 +19,11 @@ from receiver.core.revocation import What
 from receiver.store.columns import moment_or_none
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import collector_keys, rotations
+from receiver.store.known_keys import INTRODUCED, known_key, with_introductions
 from receiver.store.revocation_tables import revocations, taken_back
 from receiver.store.schema import attestations, envelopes, places, streams
 from receiver.store.stream_tables import disputes
 from shared.encoding import digest_text
-from shared.keys import PublicKey
 
 _PORTION = 500
 
@@ -123,20 +123,22 @@ _FACTS: Select[Any] = (
         collector_keys.c.state,
         collector_keys.c.retired_from,
         collector_keys.c.retired_stream,
+        *INTRODUCED,
         streams.c.forked_from,
         streams.c.forked_after,
         places.c.id.label("its_place"),
         places.c.first_covered,
     )
     .select_from(
-        attestations.join(envelopes, envelopes.c.n == attestations.c.n)
-        .outerjoin(
-            collector_keys,
-            and_(
-                collector_keys.c.key_id == envelopes.c.key_id,
-                collector_keys.c.workspace_id == attestations.c.workspace_id,
-                collector_keys.c.collector_id == attestations.c.collector_id,
-            ),
+        with_introductions(
+            attestations.join(envelopes, envelopes.c.n == attestations.c.n).outerjoin(
+                collector_keys,
+                and_(
+                    collector_keys.c.key_id == envelopes.c.key_id,
+                    collector_keys.c.workspace_id == attestations.c.workspace_id,
+                    collector_keys.c.collector_id == attestations.c.collector_id,
+                ),
+            )
         )
         .outerjoin(
             streams,
@@ -229,12 +231,9 @@ def _known_after(row: Any) -> int:  # noqa: ANN401 - a row of one of two queries
 
 
 def _read(row: Row[Any]) -> Facts:
-    key = None
-    if row.public_key is not None:
-        key = KnownKey(PublicKey(row.public_key), KeyState(row.state), row.retired_from, row.retired_stream)
     return Facts(
         digest_text(row.key_id),
-        key,
+        None if row.public_key is None else known_key(row),
         row.forked_from,
         _known_after(row),
         row.its_place is not None,

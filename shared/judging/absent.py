@@ -14,8 +14,11 @@ from shared.judging.near import Near, Off
 from shared.judging.policy import Require
 from shared.judging.values import Cause, Considered
 from shared.judging.words import clock, joined, listed
+from shared.predicates import ClaimType
 
 _CONSIDERED = 20
+_BY_COMMIT = frozenset(ClaimType) - {ClaimType.BUILD_PROVENANCE}
+"""What is bound to a digest by its commit, so that it does not count before the two are linked."""
 
 
 def absent(case: Case, test: Require, fix: str) -> Found:
@@ -32,15 +35,29 @@ def absent(case: Case, test: Require, fix: str) -> Found:
             complaint = streams.on_its_way(lagging[0], facts.now)
             return Found(Cause.ON_ITS_WAY, f"{what}; {complaint.words}", action=complaint.action, considered=considered)
     make = actions.make(facts.request, test.types[0], name, signed=test.signed, fix=fix)
+    link = case.link(signed=test.signed) if _BY_COMMIT.issuperset(test.types) else ""
     if near:
         reason = f"{what}; {listed([_words(one) for one in near], 1)}"
-        action = actions.rename(name, near[0].piece.name) if name and near[0].off is Off.NAME else make
+        if name and near[0].off is Off.NAME:
+            make = actions.rename(name, near[0].piece.name)
+        elif link and near[0].off is Off.COMMIT and _is_asked_for(case, near[0]):
+            # It is all here but for what binds it.
+            make = ""
+        action = actions.together([make, link])
         return Found(Cause.NEAR_MISS, reason, action=action, considered=considered)
     if any_name:
         first = any_name[0]
         heard = "" if first.heard_at is None else f" (last heard {clock(first.heard_at, facts.now)})"
-        return Found(Cause.NOT_REPORTED, f"{what}; {first.name} brings it and has nothing{heard}", action=make)
-    return Found(Cause.MISSING, f"{what}, and no collector is known that brings it", action=make)
+        reason = f"{what}; {first.name} brings it and has nothing{heard}"
+        return Found(Cause.NOT_REPORTED, reason, action=actions.together([make, link]))
+    reason = f"{what}, and no collector is known that brings it"
+    return Found(Cause.MISSING, reason, action=actions.together([make, link]))
+
+
+def _is_asked_for(case: Case, near: Near) -> bool:
+    """Whether it is of the commit that the request names; of any, where it names none."""
+    asked = (case.facts.request.source_sha or "").lower()
+    return any(commit.startswith(asked) for commit in near.piece.commits)
 
 
 def _words(near: Near) -> str:

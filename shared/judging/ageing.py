@@ -7,8 +7,8 @@ What does not help is never an excuse either: whether it still speaks is a matte
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from shared.errors import Code
 from shared.judging.alone import alone
@@ -22,8 +22,7 @@ Why = tuple[Cause, str]
 """Why a piece does not help: the cause, and in words."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """What a rule asks of each piece: signed by a collector that measured it, and not older than that."""
 
     now: datetime

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
 
-from shared.judging import streams
+from shared.judging import actions, streams
 from shared.judging.grouping import Evidence
 from shared.judging.names import RUNTIME
 from shared.judging.near import Near
 from shared.judging.policy import Require
 from shared.judging.standing import Word, word
-from shared.judging.values import Basis, Cause, Facts, Group
+from shared.judging.values import Basis, Cause, Facts, Group, Piece
 
 _Asked = tuple[str, str | None, bool, timedelta | None]
 
@@ -66,6 +67,34 @@ class Case:
         if bringing and streams.lagging(bringing[0]):
             return streams.on_its_way(bringing[0], self.facts.now).action
         return "wait until its collector has sent the rest: carnet gate --wait 30m"
+
+    def held(self, group: Group) -> tuple[str, ...]:
+        """Give the ids of what is held of a group: of its pieces, else what links their commits to the digest."""
+        refused = {one.id for one in group.considered if one.refused is Cause.HELD}
+        held = {one.id for one in self.facts.evidence if one.held is not None}
+        if not refused <= held:
+            links = {one.id for one in self.facts.links if one.held is not None and self._is_ours(one.digest)}
+            return tuple(sorted((refused & held) | links))
+        return tuple(sorted(refused))
+
+    def agree(self, details: Iterable[str]) -> str:
+        """Say what to do about contradictions, whether evidence makes them or what binds it."""
+        digest, said = self.facts.request.digest, set(details)
+        steps = [actions.agree(digest)] if said - {*self.torn_links} else []
+        if said & {*self.torn_links}:
+            torn = self._evidence.binding.contradictions
+            steps.append(actions.name_the_commit() if all(one.field for one in torn) else actions.build_anew(digest))
+        return actions.together(steps)
+
+    def link(self, *, signed: bool = False) -> str:
+        """Say how the digest is linked to its commit, `signed` if it must be; nothing where it is."""
+        is_linked = self.linked and (not signed or self.link_basis is Basis.MEASURED)
+        return "" if is_linked else actions.link(self.facts.request.digest, signed=signed)
+
+    @cached_property
+    def known(self) -> Mapping[str, Piece]:
+        """All evidence by its id."""
+        return {one.id: one for one in self.facts.evidence}
 
     @property
     def linked(self) -> bool:

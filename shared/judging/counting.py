@@ -2,20 +2,20 @@
 
 Source: policy.md section 1, "Groups". Counts are sums, percentages are worked out anew (and rounded down), lists are
 joined, and what else members say stands where all of them say the same. Invariants: what one member does not say is
-missing of the whole, never zero. Lists are joined in the order in which the members are given.
+missing of the whole, never zero. Lists are joined in the order of the names, and within one of its reports.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 from types import MappingProxyType
 from typing import cast
 
 from shared.encoding import MAX_INTEGER, JsonObject, JsonValue
-from shared.judging.alone import alone
+from shared.judging.alone import Alone
 from shared.judging.contradictions import OMITTED
-from shared.judging.values import Piece
 from shared.predicates import ClaimType
 
 _SUMS: Mapping[str, frozenset[str]] = MappingProxyType(
@@ -45,27 +45,47 @@ _LISTS = frozenset({"suites", "failedTests", "failedCases", "files", "rules", "f
 _ALL_MUST = frozenset({"ready", "available", "verified", "complete", "executionSuccessful", "signaturesChecked"})
 """Flags that are true of the whole only if they are true of each."""
 _NUMBERS = frozenset({int, float})
+_WHOLE = {int}
+_NONE: frozenset[str] = frozenset()
+_BY_PLACE = attrgetter("place")
 _PERCENT = "coverage"
 
 
-def together(kind: str, members: Sequence[Piece]) -> JsonObject:
-    """Put together what members of one type say; it is shared, and never changed."""
-    each = [alone(member).said for member in members]
-    if len(each) == 1:
-        return each[0]
-    names = sorted(set().union(*each))
-    sums = _SUMS.get(kind, frozenset())
+def together(kind: str, members: Sequence[Alone]) -> JsonObject:
+    """Put together what members of one type say, whatever order they come in; it is shared, and never changed."""
+    if len(members) == 1:
+        return members[0].said
+    sums = _SUMS.get(kind, _NONE)
     whole: JsonObject = {}
-    for name in names:
-        values = [one.get(name) for one in each]
-        value = _joined(name, values, sums)
-        if value is not None:
-            whole[name] = value
+    others: list[str] = []
+    for name, values in _columns(members):
+        # Of whole numbers the order means nothing: this is nearly all that tests, coverage and scans say.
+        if name in sums and set(map(type, values)) == _WHOLE:
+            total = sum(cast("Iterable[int]", values))
+            if total <= MAX_INTEGER and total >= -MAX_INTEGER:
+                whole[name] = total
+        else:
+            others.append(name)
+    if others:
+        each = sorted(members, key=_BY_PLACE)
+        for name in others:
+            value = _joined(name, [one.said.get(name) for one in each], sums)
+            if value is not None:
+                whole[name] = value
     if kind == ClaimType.COVERAGE:
         whole.pop(_PERCENT, None)
         if (percent := _percent(whole)) is not None:
             whole[_PERCENT] = percent
     return whole
+
+
+def _columns(each: Sequence[Alone]) -> Iterable[tuple[str, Sequence[JsonValue]]]:
+    """Give what all of them say under each name, None where one says nothing."""
+    names = each[0].names
+    if [one.names for one in each].count(names) == len(each):
+        return zip(names, zip(*[one.values for one in each], strict=True), strict=True)
+    every = set().union(*[one.names for one in each])
+    return ((name, [one.said.get(name) for one in each]) for name in every)
 
 
 def _joined(name: str, values: list[JsonValue], sums: frozenset[str]) -> JsonValue:

@@ -8,23 +8,26 @@ evidence that the passport names is judged: none is added, and none is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from types import UnionType
-from typing import TypeAlias, Union, cast, get_args, get_origin, get_type_hints
+from typing import TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from shared.encoding import JsonObject, JsonValue, canonical, format_time, parse_time
 from shared.errors import CarnetError, Code, MalformedError
 from shared.judging.consents import approval_of, waiver_of
-from shared.judging.pieces import Told, is_evidence, links_of, piece_of
+from shared.judging.pieces import Heard, Told, heard, is_evidence
 from shared.judging.values import Deployed, Facts, Mode, Request, StreamFact, Target
 from shared.statement import Statement
 
 FORMAT = 1
 
+T = TypeVar("T")
+Hears: TypeAlias = Callable[[Statement, Told], Heard]
+"""Gives what a statement says as evidence."""
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -111,32 +114,32 @@ def emit_docket(docket: Docket) -> JsonObject:
     return cast("JsonObject", _emit(_Written(FORMAT, known, docket.warnings, docket.baseline)))
 
 
-def read_docket(value: JsonObject, inputs: Inputs) -> Docket:
-    """Read a docket over the verified envelopes that its passport names.
+def read_docket(value: JsonObject, inputs: Inputs, evidence: Hears = heard) -> Docket:
+    """Read a docket over the verified envelopes that its passport names; `evidence` gives what they say as evidence.
 
     Raises `MalformedError` for anything but what `emit_docket` writes, for what rests on an envelope that is not among
     the inputs, and for evidence among the inputs that it leaves out.
     """
     try:
-        written = cast("_Written", _read(_Written, value))
+        written = cast("_Written", _reader(_Written)(value))
         if written.format != FORMAT:
             raise _wrong("its format is not known here")
-        return Docket(_filled(written.facts, inputs), written.warnings, written.baseline)
+        return Docket(_filled(written.facts, inputs, evidence), written.warnings, written.baseline)
     except (CarnetError, TypeError, ValueError, OverflowError) as error:
         raise _wrong(error.detail if isinstance(error, CarnetError) else "a value of another kind") from None
 
 
-def _filled(known: _Known, inputs: Inputs) -> Facts:
+def _filled(known: _Known, inputs: Inputs, hears: Hears) -> Facts:
     """Give the facts, with what the envelopes say."""
     named, there = [one.id for one in known.evidence], {name for name, one in inputs.items() if is_evidence(one.read)}
     if len(set(named)) != len(named) or set(named) != there:
         raise _wrong("its evidence is not all that the passport names, each once")
-    evidence = [(inputs[one.id].read, _told(one, inputs[one.id])) for one in known.evidence]
+    evidence = [hears(inputs[one.id].read, _told(one, inputs[one.id])) for one in known.evidence]
     return Facts(
         request=known.request,
         now=known.now,
-        evidence=tuple(piece_of(read, told) for read, told in evidence),
-        links=tuple(link for read, told in evidence for link in links_of(read, told)),
+        evidence=tuple([one.piece for one in evidence]),
+        links=tuple([link for one in evidence for link in one.links]),
         streams=known.streams,
         approvals=tuple(approval_of(_act(one, inputs), _one_of(one)) for one in known.approvals),
         waivers=tuple(waiver_of(_act(one, inputs), one.identities) for one in known.waivers),
@@ -197,62 +200,74 @@ def _emit_one(value: object) -> JsonValue:
     raise TypeError(msg)
 
 
-def _read(kind: object, value: JsonValue) -> object:
-    """Read a value of a type that `Docket` is made of."""
+_Read = Callable[[JsonValue], object]
+"""Reads a value of one type."""
+
+
+@cache
+def _reader(kind: object) -> _Read:
+    """Give what reads a value of a type that `Docket` is made of: put together once, since types are as they are."""
     origin, args = get_origin(kind), get_args(kind)
     if origin in (Union, UnionType):
-        (other,) = (one for one in args if one is not type(None))
-        return None if value is None else _read(other, value)
-    if origin in (tuple, frozenset):
-        return _read_many(origin, args, value)
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise _wrong("an object is expected")
-        return value
+        (other,) = (_reader(one) for one in args if one is not type(None))
+        return lambda value: None if value is None else other(value)
+    if origin is frozenset or (origin is tuple and args[-1] is Ellipsis):
+        return _many(cast("Callable[[Iterable[object]], object]", origin), _reader(args[0]))
+    if origin is tuple:
+        return _each(tuple(map(_reader, args)))
+    if origin is dict or kind is dict:
+        return lambda value: _checked(value, dict, "an object")
     if not isinstance(kind, type):
         raise _wrong("a value of a kind that is not known")
-    return _read_one(kind, value)
+    return _fields(kind) if is_dataclass(kind) else _one(kind)
 
 
-def _read_many(origin: object, args: tuple[object, ...], value: JsonValue) -> object:
-    if not isinstance(value, list):
-        raise _wrong("a list is expected")
-    if origin is frozenset:
-        return frozenset(_read(args[0], one) for one in value)
-    if args[-1] is Ellipsis:
-        return tuple(_read(args[0], one) for one in value)
-    return tuple(_read(kind, one) for kind, one in zip(args, value, strict=True))
+def _many(made: Callable[[Iterable[object]], object], read: _Read) -> _Read:
+    return lambda value: made([read(one) for one in _checked(value, list, "a list")])
+
+
+def _each(reads: tuple[_Read, ...]) -> _Read:
+    return lambda value: tuple(read(one) for read, one in zip(reads, _checked(value, list, "a list"), strict=True))
+
+
+def _fields(kind: type) -> _Read:
+    reads = {name: _reader(of) for name, of in get_type_hints(kind, localns={"JsonValue": object}).items()}
+
+    def read(value: JsonValue) -> object:
+        said = _checked(value, dict, "an object")
+        if said.keys() != reads.keys():
+            raise _wrong(f"{kind.__name__}: its fields are not those that it has")
+        return kind(**{name: read_one(said[name]) for name, read_one in reads.items()})
+
+    return read
+
+
+def _one(kind: type) -> _Read:
+    if issubclass(kind, Enum):
+        return kind
+
+    def read(value: JsonValue) -> object:
+        if kind is datetime and isinstance(value, str):
+            return parse_time(value)
+        if kind is timedelta and type(value) is int:
+            return value * _MICROSECOND
+        if type(value) is not kind:
+            raise _wrong(f"a {kind.__name__} is expected")
+        return value
+
+    return read
+
+
+def _checked(value: JsonValue, kind: type[T], what: str) -> T:
+    if not isinstance(value, kind):
+        raise _wrong(f"{what} is expected")
+    return value
 
 
 @cache
 def _names(kind: type) -> tuple[str, ...]:
     """Name the fields of a dataclass: they are as fixed as the class is."""
     return tuple(one.name for one in fields(kind))
-
-
-@cache
-def _kinds(kind: type) -> Mapping[str, object]:
-    """Give the types of the fields of a dataclass: they are as fixed as the class is."""
-    return get_type_hints(kind, localns={"JsonValue": object})
-
-
-def _read_one(kind: type, value: JsonValue) -> object:
-    if is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise _wrong("an object is expected")
-        kinds = _kinds(kind)
-        if kinds.keys() != value.keys():
-            raise _wrong(f"{kind.__name__}: its fields are not those that it has")
-        return kind(**{name: _read(kinds[name], value[name]) for name in kinds})
-    if kind is datetime and isinstance(value, str):
-        return parse_time(value)
-    if kind is timedelta and type(value) is int:
-        return value * _MICROSECOND
-    if issubclass(kind, Enum):
-        return kind(value)
-    if type(value) is not kind:
-        raise _wrong(f"a {kind.__name__} is expected")
-    return value
 
 
 def _wrong(detail: str) -> MalformedError:

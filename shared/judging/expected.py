@@ -7,17 +7,17 @@ itself among all that it names is told before all else, since no waiver goes ove
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 
-from shared.judging import actions
+from shared.judging import actions, culprits
 from shared.judging.absent import absent
+from shared.judging.asked import STANDS
 from shared.judging.case import Case
 from shared.judging.expressions import Outcome
 from shared.judging.found import WORST, Found, weakest
 from shared.judging.policy import Expect, Policy, Require, Rule
 from shared.judging.required import against, contradicted, torn_links
-from shared.judging.seen import STANDS, Seen
+from shared.judging.seen import Seen
 from shared.judging.values import Basis, Cause, Considered, Group
 from shared.judging.words import joined, listed
 
@@ -26,9 +26,9 @@ _SUBJECTS = {"health": "the target", "rollback": "rollback"}
 
 def look(case: Case, policy: Policy, rule: Rule, test: Expect) -> Found:
     """Work the expression out, unless evidence that it names cannot be counted."""
-    seen = Seen(case, test.expression)
+    seen = Seen(case, test.asks)
     counted = [group for groups in seen.groups.values() for group in groups]
-    named = counted + [group for kind in seen.standing for group in case.groups(kind)]
+    named = counted + [group for kind in seen.asks.standing for group in case.groups(kind)]
     torn = [one for one in named if one.cause is Cause.CONTRADICTED]
     found = _uncounted(case, rule, torn) if torn else _absent(case, rule, seen, counted)
     if found is None:
@@ -40,9 +40,11 @@ def look(case: Case, policy: Policy, rule: Rule, test: Expect) -> Found:
         found.brief,
         found.action,
         considered=_considered(named, found),
-        slots={_basis(case, seen, counted): 1} if found.cause in {None, Cause.FAILED} else {},
-        oldest=max((group.age for group in counted), default=None),
+        slots={_basis(case, seen, counted): 1} if found.cause is None or found.cause is Cause.FAILED else {},
+        oldest=max([group.age for group in counted], default=None),
         values={} if found.cause is None else seen.claims(),
+        against=() if found.cause is None else _against(case, named, seen, found.cause),
+        asked={} if found.cause is None else seen.asked(),
     )
     return _with_links(case, seen, found)
 
@@ -59,17 +61,24 @@ def _outcome(seen: Seen, test: Expect) -> Outcome:
 
 def _with_links(case: Case, seen: Seen, found: Found) -> Found:
     """Tell first what contradicts itself in what binds evidence, and where the expression asks for it in any."""
-    if found.cause is not None and seen.asks_peace and case.contradictions:
+    if found.cause is not None and seen.asks.peace and case.contradictions:
         return _torn(case, found, case.contradictions)
-    if found.cause is not None and seen.asks_links and case.torn_links:
+    if found.cause is not None and seen.asks.links and case.torn_links:
         return _torn(case, found, case.torn_links)
     return torn_links(case, seen.groups, found)
 
 
-def _torn(case: Case, found: Found, said: Iterable[str]) -> Found:
+def _torn(case: Case, found: Found, said: Sequence[str]) -> Found:
     if found.cause is Cause.CONTRADICTED:
         return found
-    return replace(contradicted(case, listed(said), found.considered), oldest=found.oldest)
+    torn = contradicted(case, said, found.considered)
+    return torn._replace(oldest=found.oldest, against=found.against, asked=found.asked)
+
+
+def _against(case: Case, named: Iterable[Group], seen: Seen, cause: Cause) -> tuple[str, ...]:
+    """Name what of the evidence is to blame; a cause of these two is told where all of it is here."""
+    fails = cause in {Cause.FAILED, Cause.ERROR} and not seen.denied
+    return culprits.saying_no(case.known, named, (field for _, field in seen.asks.fields), fails=fails)
 
 
 def _absent(case: Case, rule: Rule, seen: Seen, counted: list[Group]) -> Found | None:
@@ -77,7 +86,10 @@ def _absent(case: Case, rule: Rule, seen: Seen, counted: list[Group]) -> Found |
     gone = [absent(case, Require((kind,)), rule.fix) for kind, groups in seen.groups.items() if not groups]
     if bad := _uncounted(case, rule, counted):
         gone.append(bad)
-    return min(gone, key=lambda one: _rank(one.cause), default=None)
+    if not gone:
+        return None
+    gone.sort(key=lambda one: _rank(one.cause))
+    return gone[0]._replace(action=actions.together(one.action for one in gone))
 
 
 def _uncounted(case: Case, rule: Rule, groups: Iterable[Group]) -> Found | None:
@@ -87,17 +99,27 @@ def _uncounted(case: Case, rule: Rule, groups: Iterable[Group]) -> Found | None:
         return None
     group = min(bad, key=lambda one: _rank(one.cause))
     if group.cause is Cause.CONTRADICTED:
-        found = contradicted(case, against(group))
-        return replace(found, brief=f"the evidence contradicts itself: {group.name}", considered=_of(group))
-    held = tuple(one.id for one in group.considered if one.refused is Cause.HELD)
-    by_cause: dict[Cause | None, str] = {
-        Cause.HELD: actions.release(held),
-        Cause.ON_ITS_WAY: case.waiting_for(group.type, group.name),
-        Cause.REVOKED: actions.collect_again(group.type, group.name, rule.fix),
-        Cause.STALE: actions.renew(case.facts.request, group.type, group.name, rule.fix),
-    }
-    action = by_cause.get(group.cause, rule.fix)
+        told = against(group)
+        action = case.agree([one.detail for one in bad if one.cause is Cause.CONTRADICTED])
+        brief = f"the evidence contradicts itself: {group.name}"
+        return Found(Cause.CONTRADICTED, told, brief, action, considered=_of(group))
+    action = actions.together(_action(case, rule, one) for one in sorted(bad, key=lambda one: _rank(one.cause)))
     return Found(group.cause, against(group), action=action, considered=_of(group))
+
+
+def _action(case: Case, rule: Rule, group: Group) -> str:
+    kind, name = group.type, group.name
+    match group.cause:
+        case Cause.HELD:
+            return actions.release(case.held(group))
+        case Cause.ON_ITS_WAY:
+            return case.waiting_for(kind, name)
+        case Cause.REVOKED:
+            return actions.collect_again(kind, name, rule.fix)
+        case Cause.STALE:
+            return actions.renew(case.facts.request, kind, name, rule.fix)
+        case _:
+            return rule.fix
 
 
 def _rank(cause: Cause | None) -> int:
@@ -114,18 +136,19 @@ def _of(group: Group) -> tuple[Considered, ...]:
 
 def _why(case: Case, policy: Policy, rule: Rule, seen: Seen, outcome: Outcome) -> Found:
     """Tell why an expression is not met, in the words of what it names."""
-    if seen.asks_links and not case.linked:
+    if seen.asks.links and not case.linked:
         digest = case.facts.request.digest
         words = f"nothing links {digest[:12]} to a commit"
         return Found(Cause.MISSING, words, action=rule.fix or actions.link(digest))
     if outcome.is_false:
-        no = [kind for kind, field in seen.fields if case.word(kind, field).value is False]
+        no = [kind for kind, field in seen.asks.fields if case.word(kind, field).value is False]
         action = rule.fix or f"make it so, then ask again: {rule.title}"
         words = joined([_stands(case, kind) for kind in dict.fromkeys(no)])
         return Found(Cause.FAILED, words or outcome.reason, words or f"{rule.title}: no", action)
-    if unknown := [one for one in seen.fields if case.word(*one).value is None]:
+    if unknown := [one for one in seen.asks.fields if case.word(*one).value is None]:
         return _unsaid(case, rule, unknown)
-    return Found(Cause.ERROR, outcome.reason, action=actions.repair(policy.name, rule.id))
+    way = actions.repair if seen.groups else actions.state
+    return Found(Cause.ERROR, outcome.reason, action=way(policy.name, rule.id))
 
 
 def _unsaid(case: Case, rule: Rule, unknown: list[tuple[str, str]]) -> Found:
@@ -134,7 +157,7 @@ def _unsaid(case: Case, rule: Rule, unknown: list[tuple[str, str]]) -> Found:
     action = rule.fix or f"say {what} in the request, or post evidence on it: carnet evidence"
     for kind, field in unknown:
         if found := _uncounted(case, rule, case.word(kind, field).refused):
-            return replace(found, action=action) if found.cause is Cause.STALE else found
+            return found._replace(action=action) if found.cause is Cause.STALE else found
     return Found(Cause.MISSING, f"nothing says {what}", action=action)
 
 
@@ -148,14 +171,16 @@ def _stands(case: Case, kind: str) -> str:
 def _basis(case: Case, seen: Seen, groups: list[Group]) -> Basis:
     """Say on what the answer rests: the weakest of the proofs that are named; what only asks does not count."""
     bases = [group.weakest for group in groups]
-    bases += [case.word(kind, field).basis for kind, field in seen.fields]
-    if seen.asks_links or seen.asks_peace:
+    bases += [case.word(kind, field).basis for kind, field in seen.asks.fields]
+    if seen.asks.links or seen.asks.peace:
         bases.append(case.link_basis)
     return weakest(bases)
 
 
-def _considered(named: Iterable[Group], found: Found) -> tuple[Considered, ...]:
+def _considered(named: Sequence[Group], found: Found) -> tuple[Considered, ...]:
     """List all that was looked at, whatever is told first: what an approval rests on is all of it."""
+    if len(named) == 1 and not found.considered:
+        return named[0].considered
     looked = {one.id: one for group in named for one in group.considered}
     looked |= {one.id: one for one in found.considered}
     return tuple(looked[one] for one in sorted(looked))

@@ -13,22 +13,21 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from cel_expr_python import cel
 
 from shared.encoding import JsonValue
+from shared.judging.celtext import chains_of, tokens
 from shared.judging.names import Holds, in_expect, in_where
 from shared.judging.problems import PolicyError, Problem
 
 MAX_CHARS: Final = 2000
 _MAX_SHOWN = 200
 _MAX_VALUE_SHOWN = 40
-_MAX_PARTS = 3
-"""`evidence.TEST_RESULTS.failed`: no declared name has more."""
 _BLANK = frozenset("\n\r\t")
 _EVIDENCE = "evidence."
 
@@ -42,18 +41,6 @@ _TYPES: Mapping[Holds, Any] = MappingProxyType(
         Holds.MAP: cel.Type.Map(cel.Type.STRING, cel.Type.DYN),
         Holds.ANY: cel.Type.DYN,
     }
-)
-_TOKEN = re.compile(
-    r"""
-    (?P<comment> //[^\n\r]* )
-  | (?P<raw>     (?:[rR][bB]?|[bB][rR]) (?: \"{3}.*?\"{3} | '{3}.*?'{3} | "[^"\n\r]*" | '[^'\n\r]*' ) )
-  | (?P<string>  [bB]? (?: \"{3}(?:\\.|.)*?\"{3} | '{3}(?:\\.|.)*?'{3}
-                         | "(?:\\.|[^"\\\n\r])*" | '(?:\\.|[^'\\\n\r])*' ) )
-  | (?P<name>    [A-Za-z_][A-Za-z0-9_]* | `[^`\n\r]*` )
-  | (?P<blank>   \s+ )
-  | (?P<other>   . )
-    """,
-    re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _REFUSAL = re.compile(r"ERROR: <input>:(\d+):(\d+): ([^\n]*)")
 _UNKNOWN = re.compile(r"undeclared reference to '([^']*)'")
@@ -75,6 +62,23 @@ class Outcome:
 _MET = Outcome(met=True)
 
 
+class _Named(NamedTuple):
+    """A name that an expression uses, cut into its parts once: `field` is what it names of evidence, empty if none."""
+
+    name: str
+    path: tuple[str, ...]
+    field: str
+    omitted: tuple[str, ...]
+    holds: Holds
+    like: Callable[[JsonValue], bool]
+
+    @classmethod
+    def of(cls, name: str, holds: Holds) -> _Named:
+        """Cut a dotted name."""
+        field_ = name.removeprefix(_EVIDENCE) if name.startswith(_EVIDENCE) else ""
+        return cls(name, tuple(name.split(".")), field_, tuple(f"{name}Omitted".split(".")), holds, _LIKE[holds])
+
+
 @dataclass(frozen=True, slots=True)
 class Expression:
     """A compiled expression: its text, the dotted names that it uses, and the fields of evidence among them."""
@@ -85,6 +89,11 @@ class Expression:
     parts: Mapping[str, frozenset[str]] = field(compare=False)
     """By the first part of its names what follows it: of `health.ready` under `health` `ready`."""
     _compiled: Any = field(repr=False, compare=False)
+    _named: tuple[_Named, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Cut the names, which are asked for of each release."""
+        object.__setattr__(self, "_named", tuple(_Named.of(*one) for one in self.names.items()))
 
     def evaluate(self, names: Mapping[str, JsonValue], *, cut: Collection[str] = ()) -> Outcome:
         """Work it out over nested objects, `{"evidence": {"failed": 0}, "group": {"size": 1}}`.
@@ -93,13 +102,12 @@ class Expression:
         nothing: whatever goes wrong is a reason why it is not met.
         """
         data: dict[str, Any] = {}
-        for name, holds in self.names.items():
-            value = look_up(names, name)
-            reason = self._gone(names, name, value, cut) or _unlike(name, value, holds)
-            if reason:
+        for named in self._named:
+            value = _found(names, named.path)
+            if reason := _unfit(names, named, value, cut):
                 return Outcome(met=False, reason=reason)
             if value is not None:
-                data[name] = int(value) if holds is Holds.WHOLE and isinstance(value, float) else value
+                data[named.name] = int(value) if named.holds is Holds.WHOLE and isinstance(value, float) else value
         try:
             found = self._compiled.eval(data=data)
             value = found.value()
@@ -114,18 +122,6 @@ class Expression:
         said = ", ".join(_values(data))
         reason = f"{self._shown()} is false" + (f": {said}" if said else "")
         return Outcome(met=False, reason=reason, is_false=True)
-
-    def _gone(self, names: Mapping[str, JsonValue], name: str, value: JsonValue, cut: Collection[str]) -> str:
-        if not name.startswith(_EVIDENCE):
-            return ""
-        if name.removeprefix(_EVIDENCE) in cut:
-            return f"{name} was left out by the collector's disclosure level"
-        if value is None:
-            return f"{name} is missing"
-        omitted = look_up(names, f"{name}Omitted")
-        if omitted not in (None, 0):
-            return f"{name} was cut: {_value(omitted)} entries are left out"
-        return ""
 
     def _shown(self) -> str:
         return _plain(self.text)
@@ -148,7 +144,7 @@ def _compile(text: str, declare: Callable[[Iterable[str]], dict[str, Holds]]) ->
         raise PolicyError((Problem(1, 1, "the expression is empty", 'for instance "evidence.failed == 0"'),))
     if not all(char.isprintable() or char in _BLANK for char in text):
         raise PolicyError((Problem(1, 1, "the expression holds a character that cannot be shown", "remove it"),))
-    chains = frozenset(_chains(text))
+    chains = frozenset(chains_of(text))
     declared = declare(chains)
     _refuse_has(text, declared)
     env = cel.NewEnv(variables={name: _TYPES[holds] for name, holds in declared.items()})
@@ -172,31 +168,10 @@ def _parts(names: Iterable[str]) -> dict[str, frozenset[str]]:
     return {first: frozenset(rest) for first, rest in found.items()}
 
 
-def _tokens(text: str) -> list[re.Match[str]]:
-    """Cut the text into tokens, comments and blanks left out."""
-    return [token for token in _TOKEN.finditer(text) if token.lastgroup not in ("comment", "blank")]
-
-
-def _chains(text: str) -> Iterator[str]:
-    """Give every run of names joined by dots, and each part of it, string literals and comments taken out."""
-    run: list[str] = []
-    dotted = False
-    for token in _tokens(text):
-        if token.lastgroup == "name":
-            if not dotted:
-                run.clear()
-            run.append(token.group().strip("`"))
-            for start in range(max(0, len(run) - _MAX_PARTS), len(run)):
-                yield ".".join(run[start:])
-        elif token.group() != ".":
-            run.clear()
-        dotted = token.group() == "."
-
-
 def _refuse_has(text: str, declared: Collection[str]) -> None:
     """Refuse `has` of a declared name: the library would give what stands behind the name, not whether it is there."""
-    words = [token.group().strip("`") for token in _tokens(text)]
-    for at, token in enumerate(_tokens(text)):
+    words = [token.group().strip("`") for token in tokens(text)]
+    for at, token in enumerate(tokens(text)):
         if token.group() != "has" or words[at + 1 : at + 2] != ["("]:
             continue
         inside = itertools.dropwhile(lambda one: one in ("(", "."), words[at + 1 :])
@@ -210,18 +185,29 @@ def _refuse_has(text: str, declared: Collection[str]) -> None:
 
 def look_up(names: Mapping[str, JsonValue], dotted: str) -> JsonValue:
     """Give what stands behind a dotted name in nested objects; None where nothing does."""
-    first, *rest = dotted.split(".")
-    here = names.get(first)
-    for part in rest:
+    return _found(names, dotted.split("."))
+
+
+def _found(names: Mapping[str, JsonValue], path: Sequence[str]) -> JsonValue:
+    here = names.get(path[0])
+    for part in path[1:]:
         if not isinstance(here, dict):
             return None
         here = here.get(part)
     return here
 
 
-def _unlike(name: str, value: JsonValue, holds: Holds) -> str:
-    """Say that a value is not what its name holds; nothing where it is, or is missing."""
-    return "" if value is None or _LIKE[holds](value) else f"{name} is not {holds.value}"
+def _unfit(names: Mapping[str, JsonValue], named: _Named, value: JsonValue, cut: Collection[str]) -> str:
+    """Say why nothing can be worked out with a value: it is not here, not whole, or not what its name holds."""
+    if named.field:
+        if named.field in cut:
+            return f"{named.name} was left out by the collector's disclosure level"
+        if value is None:
+            return f"{named.name} is missing"
+        omitted = _found(names, named.omitted)
+        if omitted not in (None, 0):
+            return f"{named.name} was cut: {_value(omitted)} entries are left out"
+    return "" if value is None or named.like(value) else f"{named.name} is not {named.holds.value}"
 
 
 def _whole(value: JsonValue) -> bool:

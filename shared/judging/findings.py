@@ -35,11 +35,13 @@ def finding(case: Case, policy: Policy, rule: Rule, found: Found) -> Judged:
         who="" if found.cause is None else found.who or rule.owner,
         next_action=found.action,
         considered=found.considered,
-        slots=found.slots,
+        slots={**found.slots},
         brief=found.brief,
     )
     if found.cause is None:
         return made, found
+    if not isinstance(rule.test, Approvals):
+        made = replace(made, marks=found.marks(policy.digest, rule.id))
     for_evidence = found.cause is not Cause.CONTRADICTED and not isinstance(rule.test, Approvals)
     if for_evidence and rule.otherwise is Decision.REQUIRE_APPROVAL:
         made = replace(made, fingerprint=found.fingerprint(policy.digest, rule.id))
@@ -59,6 +61,7 @@ def watch(case: Case, found: Found) -> Judged:
         next_action=found.action,
         considered=found.considered,
         brief=found.brief,
+        marks=found.marks("", WATCH),
     )
     return _lifted(case, made, found, waivable=found.cause is not Cause.CONTRADICTED)
 
@@ -80,6 +83,7 @@ def unruled(reason: str, of: str = "") -> Judged:
         reason=found.reason,
         next_action=found.action,
         brief=found.brief,
+        marks=found.marks("", of + _UNRULED),
     )
     return made, found
 
@@ -98,7 +102,7 @@ def _lifted(case: Case, open_: Finding, found: Found, *, waivable: bool) -> Judg
     for word, votes in asked:
         if votes.until is not None:
             lifted = _by(open_, word, votes, votes.until, facts.now)
-            return lifted, replace(found, until=votes.until)
+            return lifted, found._replace(until=votes.until)
     if open_.fingerprint:
         approve = actions.approve((open_.rule,))
         open_ = replace(open_, next_action=f"{open_.next_action}; or {approve}" if open_.next_action else approve)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
-from shared.encoding import JsonObject, canonical, digest_text, sha256
+from shared.encoding import JsonObject, JsonValue, canonical, digest_text, sha256
 from shared.judging.values import Basis, Cause, Considered
 
 WORST = (
@@ -26,11 +27,14 @@ WORST = (
 )
 """Which cause is told where there are several: what cannot be lifted first, then what failed, then what is not here."""
 _ABSENT = frozenset({Cause.ON_ITS_WAY, Cause.NEAR_MISS, Cause.NOT_REPORTED, Cause.MISSING})
+_MOST_MARKS = 100
+"""Where more is to blame, all of it is one mark: then it must be the very same."""
+_NO_SLOTS: Mapping[Basis, int] = MappingProxyType({})
+_NO_VALUES: Mapping[str, JsonValue] = MappingProxyType({})
 _RANK: Mapping[Basis, int] = {basis: rank for rank, basis in enumerate(Basis)}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """What a rule found: met where `cause` is None. `who` is empty where it is the rule's owner.
 
     `oldest` is the age of the oldest evidence that it rests on, `until` the time at which what meets it ends by itself.
@@ -43,10 +47,14 @@ class Found:
     action: str = ""
     who: str = ""
     considered: tuple[Considered, ...] = ()
-    slots: Mapping[Basis, int] = field(default_factory=dict)
+    slots: Mapping[Basis, int] = _NO_SLOTS
     oldest: timedelta | None = None
     until: datetime | None = None
-    values: JsonObject = field(default_factory=dict)
+    values: Mapping[str, JsonValue] = _NO_VALUES
+    against: tuple[str, ...] = ()
+    """What of the evidence is to blame, by its names (`shared.judging.culprits`)."""
+    asked: Mapping[str, JsonValue] = _NO_VALUES
+    """What of the request is."""
 
     def fingerprint(self, policy: str, rule: str) -> str:
         """Tell this finding from others of the rule: by the policy's digest, cause, evidence looked at, and values.
@@ -61,11 +69,28 @@ class Found:
             "rule": rule,
             "cause": None if cause is None else cause.value,
             "evidence": [*evidence],
-            "values": self.values,
+            "values": {**self.values},
         }
         return digest_text(sha256(canonical(said)))
 
+    def marks(self, policy: str, rule: str) -> tuple[str, ...]:
+        """Tell what of a rule that is not met somebody must have seen, so that their yes to the release counts.
 
-def weakest(bases: Iterable[Basis]) -> Basis:
+        That it is not met, whatever the cause, since evidence that is waited for has many; that it contradicts itself;
+        and each thing that is to blame. So what somebody has not seen is what is among the marks and was not then.
+        """
+        whole: JsonObject = {"policy": policy, "rule": rule, "open": True}
+        blamed: list[JsonValue] = [*self.against]
+        if len(blamed) > _MOST_MARKS:
+            blamed = [blamed]
+        said = [{**whole, "asked": {**self.asked}}, *({**whole, "against": one} for one in blamed)]
+        if self.cause is Cause.CONTRADICTED:
+            said.append({**whole, "torn": True})
+        return tuple(sorted(digest_text(sha256(canonical(one))) for one in said))
+
+
+def weakest(bases: Sequence[Basis]) -> Basis:
     """Pick the basis that several things rest on together; on nothing but somebody's word if there are none."""
+    if len(bases) == 1:
+        return bases[0]
     return max(bases, key=_RANK.__getitem__, default=Basis.ASSERTED)

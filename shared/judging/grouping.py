@@ -8,17 +8,21 @@ makes a group better; a file that failed counts until a newer state of that file
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
 from datetime import timedelta
 from operator import attrgetter
 
 from shared.judging.ageing import Asked
+from shared.judging.alone import each_alone
 from shared.judging.binding import SUBJECT, Binding, bind
 from shared.judging.near import Near, near_misses
 from shared.judging.one_group import Way, judged
-from shared.judging.ordering import Entry, in_order
+from shared.judging.ordering import in_order
+from shared.judging.pile import Pile
 from shared.judging.values import Facts, Group, Piece, Target
 
+_Piles = dict[tuple[str, str], Pile]
+"""Evidence by type and name."""
+_BY_ID = attrgetter("id")
 _REPORT = Way(attrgetter("report"))
 _VOICE = Way(attrgetter("voice"), fleeting=True)
 
@@ -33,21 +37,30 @@ class Evidence:
         """
         self._facts = facts
         self.binding: Binding = bind(facts)
-        self._bound: dict[str, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
-        self._there: dict[str, dict[str, list[Entry]]] = defaultdict(lambda: defaultdict(list))
+        self._whole = tuple([one.detail for one in self.binding.contradictions])
+        self._waiting = [stream for stream in facts.streams if stream.waiting > 0]
+        bound: _Piles = {}
+        there: _Piles = {}
         self._others: dict[str, list[Piece]] = defaultdict(list)
         known = {piece.id: piece for piece in facts.evidence}
-        in_order(known.values())
-        binds, target = self.binding.of, facts.request.target
-        for piece in sorted(known.values(), key=attrgetter("id")):
-            first = piece if piece.repeat_of is None else _first(piece, known)
-            linked = binds(piece)
+        pieces = sorted(known.values(), key=_BY_ID)
+        in_order(pieces)
+        binds, commits, target = self.binding.of, self.binding.commits, facts.request.target
+        for piece, own in zip(pieces, each_alone(pieces), strict=True):
+            linked = binds(piece) if own.commit is None else commits.get(own.commit)
             if linked is None:
                 self._others[piece.type].append(piece)
             else:
-                self._bound[piece.type][piece.name].append(Entry(piece, linked, first))
+                pile = bound.get(own.label) or bound.setdefault(own.label, Pile(known))
+                pile.pieces.append(piece)
+                pile.each.append(own)
+                pile.linked.append(linked)
             if piece.service is not None and is_at(piece, target) and (linked is not None or not piece.digests):
-                self._there[piece.type][piece.name].append(Entry(piece, SUBJECT, first))
+                pile = there.get(own.label) or there.setdefault(own.label, Pile(known))
+                pile.pieces.append(piece)
+                pile.each.append(own)
+                pile.linked.append(SUBJECT)
+        self._bound, self._there = _by_type(bound), _by_type(there)
 
     def groups(
         self, kind: str, name: str | None = None, *, signed: bool = False, max_age: timedelta | None = None
@@ -59,10 +72,8 @@ class Evidence:
         """
         asked = Asked(self._facts.now, signed=signed, max_age=max_age)
         named = self._bound.get(kind, {})
-        names = sorted(named) if name is None else [name] if name in named else []
-        whole = tuple(one.detail for one in self.binding.contradictions)
-        streams = self._facts.streams
-        return tuple(judged(named[one], asked, _REPORT, whole=whole, streams=streams) for one in names)
+        piles = named.values() if name is None else [named[name]] if name in named else []
+        return tuple([judged(pile, asked, _REPORT, whole=self._whole, streams=self._waiting) for pile in piles])
 
     def runtime(self, kind: str, *, max_age: timedelta | None = None) -> tuple[Group, ...]:
         """Give the groups of a type that tell how the target itself is (`health`, `rollback`), by name.
@@ -71,26 +82,23 @@ class Evidence:
         """
         asked = Asked(self._facts.now, max_age=max_age)
         named = self._there.get(kind, {})
-        return tuple(judged(named[name], asked, _VOICE) for name in sorted(named))
+        return tuple([judged(pile, asked, _VOICE) for pile in named.values()])
 
     def near(self, kind: str, name: str | None = None) -> tuple[Near, ...]:
         """Say what there is of a type that a rule might have meant, the nearest first."""
-        bound = [entry.piece for entries in self._bound.get(kind, {}).values() for entry in entries]
+        bound = [piece for pile in self._bound.get(kind, {}).values() for piece in pile.pieces]
         return near_misses(bound, self._others.get(kind, ()), name)
+
+
+def _by_type(piles: _Piles) -> dict[str, dict[str, Pile]]:
+    """Sort piles by type, and within each by name."""
+    found: dict[str, dict[str, Pile]] = {}
+    for kind, name in sorted(piles):
+        found.setdefault(kind, {})[name] = piles[kind, name]
+    return found
 
 
 def is_at(piece: Piece, target: Target) -> bool:
     """Whether a piece tells how that service is in that environment; one without a namespace tells of all of them."""
     named = piece.namespace is None or target.namespace is None or piece.namespace == target.namespace
     return (piece.service, piece.environment) == (target.service, target.environment) and named
-
-
-def _first(piece: Piece, known: Mapping[str, Piece]) -> Piece | None:
-    """Follow a piece that repeats another to the first; None where that is not known, or goes round in a circle."""
-    seen = {piece.id}
-    while piece.repeat_of is not None:
-        if piece.repeat_of in seen or piece.repeat_of not in known:
-            return None
-        piece = known[piece.repeat_of]
-        seen.add(piece.id)
-    return piece

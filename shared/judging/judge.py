@@ -8,7 +8,7 @@ answer, in whatever order facts come.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,14 +16,15 @@ from shared.judging import rules, streams
 from shared.judging.ageing import skew
 from shared.judging.baseline import VERSION as BUILT_IN
 from shared.judging.case import Case
-from shared.judging.findings import finding, unruled, watch
-from shared.judging.found import Found
+from shared.judging.findings import Judged, finding, unruled, watch
 from shared.judging.headline import confidence, headline, severity
-from shared.judging.policy import UNDECIDED, VALIDITY, Policy
+from shared.judging.policy import UNDECIDED, VALIDITY, Approvals, Policy, Rule
 from shared.judging.scope import nearest
 from shared.judging.values import STRENGTH, Cause, Decision, Facts, Finding, Judgement, Mode
 from shared.judging.words import counted, listed, span
 
+_OfPeople = dict[int, tuple[Policy, Rule]]
+"""The rules that ask for people, by where their findings stand."""
 _MODES = tuple(Mode)
 _SKEW = timedelta(minutes=1)
 """Clocks that are off by less are not worth a warning."""
@@ -36,12 +37,8 @@ def judge(facts: Facts, policies: tuple[Policy, ...], warnings: tuple[str, ...] 
     that come up here. Raises whatever goes wrong: `undecided` makes of it the HOLD that it is.
     """
     case = Case(facts)
-    judged = [finding for at, policy in enumerate(policies) for finding in _judged(case, policy, beside=at > 0)]
-    if not policies:
-        judged.append(unruled("no policy judges this release"))
-    if (found := rules.watched(case)) is not None:
-        judged.append(watch(case, found))
-    findings = _with_then(tuple(finding for finding, _ in judged))
+    judged = _judged(case, policies)
+    findings = tuple(finding for finding, _ in judged)
     decision = decide(findings)
     mode = _mode(facts, policies)
     share, words = confidence(findings)
@@ -115,26 +112,48 @@ def smallest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(one for one in open_ if one.otherwise is _strongest(open_))
 
 
-def _judged(case: Case, policy: Policy, *, beside: bool) -> Iterator[tuple[Finding, Found]]:
-    """Find what each rule of a policy finds; one that has none decides as well."""
-    named = policy.ids_beside() if beside else policy
-    for rule in named.rules:
-        yield finding(case, policy, rule, rules.look(case, policy, rule))
-    if not policy.rules:
-        yield unruled(f"the policy {policy.name} has no rules", of=f"{policy.name}/" if beside else "")
+def _judged(case: Case, policies: Sequence[Policy]) -> list[Judged]:
+    """Find what each rule of each policy finds, in their order; what people sign is judged by all the rest."""
+    found: list[Judged] = []
+    of_people: _OfPeople = {}
+    for policy in policies:
+        beside = policy is not policies[0]
+        for rule in (policy.ids_beside() if beside else policy).rules:
+            if isinstance(rule.test, Approvals):
+                of_people[len(found)] = policy, rule
+            found.append(finding(case, policy, rule, rules.look(case, policy, rule, {})))
+        if not policy.rules:
+            found.append(unruled(f"the policy {policy.name} has no rules", of=f"{policy.name}/" if beside else ""))
+    if not policies:
+        found.append(unruled("no policy judges this release"))
+    if (health := rules.watched(case)) is not None:
+        found.append(watch(case, health))
+    unmet = {mark: one.rule for one, _ in found for mark in one.marks}
+    for at, (policy, rule) in of_people.items() if unmet else ():
+        found[at] = finding(case, policy, rule, rules.look(case, policy, rule, unmet))
+    return _with_then(case, found, of_people, unmet)
 
 
 def _strongest(findings: Iterable[Finding]) -> Decision:
     return min((one.otherwise for one in findings), key=STRENGTH.index, default=Decision.ALLOW)
 
 
-def _with_then(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
-    """Add what the decision becomes once each one that is open is met."""
-    open_ = [one for one in findings if not one.lifted]
-    return tuple(
-        one if one.lifted else replace(one, then_decision=_strongest(other for other in open_ if other is not one))
-        for one in findings
-    )
+def _with_then(case: Case, found: Sequence[Judged], of_people: _OfPeople, unmet: Mapping[str, str]) -> list[Judged]:
+    """Add what the decision becomes once each one that is open is met: then what people signed may count again."""
+    open_ = {at: one for at, (one, _) in enumerate(found) if not one.lifted}
+    waits = {at: of_people[at] for at in open_ if at in of_people}
+
+    def then(at: int) -> Decision:
+        rest = {mark: rule for mark, rule in unmet.items() if mark not in open_[at].marks}
+        freed = {
+            other for other, asked in waits.items() if rest != unmet and rules.look(case, *asked, rest).cause is None
+        }
+        return _strongest(one for other, one in open_.items() if other != at and other not in freed)
+
+    return [
+        (replace(one, then_decision=then(at)), its) if at in open_ else (one, its)
+        for at, (one, its) in enumerate(found)
+    ]
 
 
 # --- the whole ---

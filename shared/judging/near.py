@@ -6,7 +6,7 @@ only lacks a signature is a group of its own, with the cause `unsigned`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
@@ -23,6 +23,9 @@ class Off(StrEnum):
     NAME = "name"
     COMMIT = "commit"
     DIGEST = "digest"
+
+
+_OFF = tuple(Off)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,15 +47,27 @@ def near_misses(bound: Iterable[Piece], others: Iterable[Piece], name: str | Non
         else:
             commits = ", ".join(commit[:_SHORT] for commit in sorted(piece.commits))
             found.append(Near(piece, Off.COMMIT, commits or "no full commit"))
-    found.sort(key=lambda one: _distance(one, name))
+    alike = _alike({one.piece.name for one in found}, name)
+    found.sort(key=lambda one: _distance(one, name, alike[one.piece.name]))
     kept: dict[tuple[Off, str, str], Near] = {}
     for one in found:
         kept.setdefault((one.off, one.piece.name, one.instead), one)
     return tuple(kept.values())
 
 
-def _distance(one: Near, name: str | None) -> tuple[bool, int, float, float, str]:
+def _alike(names: Iterable[str], wanted: str | None) -> Mapping[str, float]:
+    """Say how alike names are spelled to the one that is wanted; it takes long, and many pieces have the same name."""
+    if wanted is None:
+        return dict.fromkeys(names, 1.0)
+    matcher = SequenceMatcher(None, "", wanted.lower())
+    found = {}
+    for one in names:
+        matcher.set_seq1(one.lower())
+        found[one] = matcher.ratio()
+    return found
+
+
+def _distance(one: Near, name: str | None, alike: float) -> tuple[bool, int, float, float, str]:
     piece = one.piece
-    alike = 1.0 if name is None else SequenceMatcher(None, piece.name.lower(), name.lower()).ratio()
     other_name = one.off is not Off.NAME and name is not None and piece.name != name
-    return other_name, list(Off).index(one.off), -alike, -moment(piece).timestamp(), piece.id
+    return other_name, _OFF.index(one.off), -alike, -moment(piece).timestamp(), piece.id

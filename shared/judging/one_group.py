@@ -12,19 +12,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from shared.judging.ageing import Asked, Why, held, is_foreign, oldest, refusal, stale, unfit
+from shared.judging.ageing import Asked, Why, held, is_foreign, refusal, stale, unfit
 from shared.judging.alone import Alone, alone
-from shared.judging.binding import Tie
-from shared.judging.counting import together
-from shared.judging.ordering import Entry, Slot, place
-from shared.judging.plain import lacking
+from shared.judging.ordering import Slot, place
+from shared.judging.pile import Pile
+from shared.judging.plain import Plain, plain
 from shared.judging.reading import Pick, readings
 from shared.judging.replacing import Left, left, once
-from shared.judging.values import Basis, Cause, Considered, Group, Piece, Reading, StreamFact
-from shared.judging.words import counted
+from shared.judging.values import Cause, Considered, Group, Piece, Reading, StreamFact
+from shared.judging.waiting import on_its_way
+from shared.judging.weighing import weighed
 
-_BASES = tuple(Basis)
-_MEASURED, _POSTED = _BASES.index(Basis.MEASURED), _BASES.index(Basis.POSTED)
 _BY_ID = attrgetter("id")
 
 
@@ -42,40 +40,56 @@ class Way:
 
 
 def judged(
-    entries: Sequence[Entry],
+    pile: Pile,
     asked: Asked,
     way: Way,
     *,
     whole: Sequence[str] = (),
     streams: Sequence[StreamFact] = (),
 ) -> Group:
-    """Judge the evidence of one type and name together; at least one entry, in an order that is always the same.
+    """Judge the evidence of one type and name together.
 
-    `whole` is what speaks against all that is bound to the digest; `streams` are those that may bring more.
+    `whole` is what speaks against all that is bound to the digest; `streams` are those that have something waiting.
     """
-    return _Judging(entries, asked, way).group(whole, streams)
+    found = plain(pile, asked, fleeting=way.fleeting)
+    return _Judging(pile, asked, way).group(whole, streams) if found is None else _plain(pile, found, whole, streams)
+
+
+def _plain(pile: Pile, found: Plain, whole: Sequence[str], streams: Sequence[StreamFact]) -> Group:
+    """Make the group of pieces that all count."""
+    (kind, name), each = pile.each[0].label, pile.each
+    passed = False not in [one.is_good for one in each]
+    against = whole if passed else [*whole, *[one.against for one in each if not one.is_good]]
+    why = _contradicted(against) or on_its_way(pile.pieces, found.lacks, streams)
+    return Group(
+        type=kind,
+        name=name,
+        reading=found.reading,
+        passed=passed,
+        considered=tuple([one.judged for one in each]),
+        cause=why[0] if why else None,
+        detail=why[1] if why else "",
+        cut=_cut(pile.pieces),
+    )
+
+
+def _contradicted(against: Sequence[str]) -> Why | None:
+    return next(((Cause.CONTRADICTED, detail) for detail in against if detail), None)
+
+
+def _cut(pieces: Sequence[Piece]) -> tuple[str, ...]:
+    found = [cut for piece in pieces if (cut := piece.cut)]
+    return tuple(sorted(set().union(*found))) if found else ()
 
 
 class _Judging:
-    def __init__(self, entries: Sequence[Entry], asked: Asked, way: Way) -> None:
-        self._entries = entries
+    """A group that has to be sorted out."""
+
+    def __init__(self, pile: Pile, asked: Asked, way: Way) -> None:
+        self._entries = entries = pile.entries()
+        self._each = pile.each
         self._asked = asked
         self._way = way
-        self._each = [alone(entry.piece) for entry in entries]
-        self._held: dict[int, Why] = {}
-        self._foreign: frozenset[int] = frozenset()
-        self._doubted: Sequence[int] = ()
-        self._unfit: dict[int, Why] = {}
-        lacks = lacking(entries, self._each, asked)
-        if lacks is None or (len(entries) > 1 and len(set(map(way.slot, self._each))) < len(entries)):
-            self._sort_all_out()
-        else:
-            self._left = Left(tuple(range(len(entries))), frozenset(), lacks)
-            self._members: Sequence[int] = self._left.stands
-        self._bad = [at for at in self._left.stands if not self._each[at].is_good]
-
-    def _sort_all_out(self) -> None:
-        entries, asked = self._entries, self._asked
         self._held = {at: why for at, one in enumerate(entries) if (why := held(one, asked)) is not None}
         self._foreign = frozenset(at for at, one in enumerate(entries) if is_foreign(one, asked))
         self._left = self._sort_out(frozenset())
@@ -83,6 +97,7 @@ class _Judging:
         counts = set(self._members)
         self._doubted = [at for at in self._left.stands if at not in counts]
         self._unfit = self._tested()
+        self._bad = [at for at in self._left.stands if not self._each[at].is_good]
 
     def group(self, whole: Sequence[str], streams: Sequence[StreamFact]) -> Group:
         stands = self._left.stands
@@ -98,7 +113,7 @@ class _Judging:
             considered=self._considered(),
             cause=why[0] if why else None,
             detail=why[1] if why else "",
-            cut=self._cut(),
+            cut=_cut([self._entries[at].piece for at in stands]),
             doubted=tuple(self._entries[at].piece for at in self._doubted) if self._members else (),
             others=tuple(self._reading(one) for one in others),
         )
@@ -154,33 +169,17 @@ class _Judging:
 
     def _reading(self, counts: Sequence[int]) -> Reading:
         found = [self._entries[at] for at in counts]
-        entries = once(found) if len(found) > 1 else found
-        pieces = tuple([entry.piece for entry in entries])
-        rank = max([alone(piece).rank for piece in pieces])
-        if min([entry.linked.tie for entry in entries]) < Tie.SIGNED:
-            # What binds it came with a token.
-            rank = max(rank, _POSTED)
-        return Reading(
-            members=pieces,
-            counts=together(pieces[0].type, pieces),
-            signed=rank == _MEASURED,
-            weakest=_BASES[rank],
-            age=oldest(entries, self._asked.now),
-        )
-
-    def _cut(self) -> tuple[str, ...]:
-        found = [cut for at in self._left.stands if (cut := self._entries[at].piece.cut)]
-        return tuple(sorted(set().union(*found))) if found else ()
+        return weighed(once(found) if len(found) > 1 else found, self._asked.now)
 
     # --- what speaks against it ---
 
     def _why(self, whole: Sequence[str], streams: Sequence[StreamFact]) -> Why | None:
-        for detail in (*whole, *[self._each[at].against for at in self._bad]):
-            if detail:
-                return Cause.CONTRADICTED, detail
+        if (torn := _contradicted([*whole, *[self._each[at].against for at in self._bad]])) is not None:
+            return torn
         if not self._members:
             return self._why_nothing_counts()
-        return next(iter(self._unfit.values()), None) or self._on_its_way(streams)
+        stands = [self._entries[at].piece for at in self._left.stands]
+        return next(iter(self._unfit.values()), None) or on_its_way(stands, self._left.lacks, streams)
 
     def _why_nothing_counts(self) -> Why:
         refused = [(place(entry), why) for entry in self._entries if (why := refusal(entry, self._asked)) is not None]
@@ -195,33 +194,9 @@ class _Judging:
             asked = [at for at in self._left.stands if at not in self._left.behind and at not in self._foreign]
         return {at: why for at in asked if (why := unfit(self._entries[at], self._asked)) is not None}
 
-    def _on_its_way(self, streams: Sequence[StreamFact]) -> Why | None:
-        """Say what is still to come: of the collectors that bring this, and by what the runs themselves say."""
-        waiting = self._waiting([stream for stream in streams if stream.waiting > 0])
-        if waiting:
-            name, number = waiting[0]
-            return Cause.ON_ITS_WAY, f"{name} has {counted(number, 'report')} waiting"
-        if not self._left.lacks:
-            return None
-        return Cause.ON_ITS_WAY, f"not here yet: {counted(sum(self._left.lacks.values()), 'report')}"
-
-    def _waiting(self, streams: Sequence[StreamFact]) -> list[tuple[str, int]]:
-        """Give the streams with something waiting that bring this, with how much."""
-        if not streams:
-            return []
-        piece = self._entries[0].piece
-        collectors = {self._entries[at].piece.collector for at in self._left.stands}
-        return sorted(
-            (stream.name, stream.waiting)
-            for stream in streams
-            if stream.collector in collectors or (stream.delivered and (piece.type, piece.name) in stream.brings)
-        )
-
     def _considered(self) -> tuple[Considered, ...]:
         """List what was looked at; what something newer took the place of is left out."""
         found = {at: self._each[at].judged for at in self._left.stands}
-        if not (self._doubted or self._unfit or self._held):
-            return tuple(sorted(found.values(), key=_BY_ID))
         doubted = {at: why for at in self._doubted if (why := unfit(self._entries[at], self._asked)) is not None}
         for at, why in (doubted | self._unfit | self._held).items():
             if at in found:

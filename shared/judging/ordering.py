@@ -76,10 +76,10 @@ def in_order(pieces: Iterable[Piece]) -> None:
 def has_replaced(one: Entry, other: Entry) -> bool:
     """Whether one is surely newer than the other, and may be believed over it.
 
-    What was posted never displaces what a collector signed, nor evidence of one commit that of another, nor evidence
-    whose commit a token links to the digest that of the digest itself.
+    What was posted never displaces what a collector signed, nor what another voice posted, nor evidence of one commit
+    that of another, nor evidence whose commit a token links to the digest that of the digest itself.
     """
-    if other.piece.by_collector and not one.piece.by_collector:
+    if not one.piece.by_collector and (other.piece.by_collector or one.piece.voice != other.piece.voice):
         return False
     if one.piece.commits.isdisjoint(other.piece.commits) and not _is_of_the_digest(one, other):
         return False

@@ -2,19 +2,20 @@
 
 Source: policy.md section 5. Invariants: nobody approves or waives their own release, under whatever account of theirs
 and however that is written; two accounts that share a verified identity are one person; an approval lifts nothing but
-the very findings that it was given on; an act that has ended, was given for something else, or by somebody who may not,
-never helps, and the reason why is kept.
+the very findings that it was given on, and is for a release of which nothing has failed since; an act that has ended,
+was given for something else, or by somebody who may not, never helps, and the reason why is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from shared.judging.identities import identities_of
 from shared.judging.policy import APPROVAL_AGE
 from shared.judging.values import Actor, Approval, Cause, Considered, Decision, Facts, Waiver
+from shared.judging.words import listed
 
 MAX_WAIVER = timedelta(days=90)
 _ROLES = frozenset({"approver", "admin"})
@@ -38,6 +39,10 @@ class Votes:
     needed: int
     until: datetime | None
     considered: tuple[Considered, ...]
+    lapsed: int = 0
+    """How many people's yes would count, had not something failed since that they did not see."""
+    unseen: tuple[str, ...] = ()
+    """The rules of that."""
 
     @property
     def enough(self) -> bool:
@@ -53,11 +58,22 @@ class _Act:
     until: datetime
     refused: str = ""
     cause: Cause = Cause.NEAR_MISS
+    unseen: frozenset[str] = frozenset()
 
 
-def approvals(facts: Facts, rule: str, count: int, max_age: timedelta) -> Votes:
-    """Count the people who approved a release by a rule that asks for people; `count` is without an unknown author."""
-    acts = [_approval(facts, one, max_age, on_it=rule in one.rules) for one in facts.approvals]
+def approvals(facts: Facts, rule: str, count: int, max_age: timedelta, unmet: Mapping[str, str]) -> Votes:
+    """Count the people who approved a release by a rule that asks for people; `count` is without an unknown author.
+
+    `unmet` are the marks of what is not met, or met by a waiver alone, each with its rule: an approval counts only if
+    all of that was on the passport it was given on.
+    """
+    acts = [
+        replace(
+            _approval(facts, one, max_age, on_it=rule in one.rules),
+            unseen=frozenset(of for mark, of in unmet.items() if mark not in one.findings),
+        )
+        for one in facts.approvals
+    ]
     return _count(facts, acts, count)
 
 
@@ -110,16 +126,23 @@ def _count(facts: Facts, acts: list[_Act], count: int) -> Votes:
     own = identities_of(*facts.authors)
     best: dict[frozenset[str], Voice] = {}
     considered = []
+    lapsed: dict[frozenset[str], frozenset[str]] = {}
     for act in sorted(acts, key=lambda one: (one.at, one.id, one.by.subject)):
         person = next(one for one in persons if one & _names(act.by))
         judged = _judged(act, facts.now, own=bool(person & own))
+        if judged.refused is None and act.unseen:
+            lapsed[person] = act.unseen
+            words = f"given before this failed: {listed(sorted(act.unseen))}"
+            judged = Considered(act.id, Cause.WAITING_FOR_PERSON, words)
         considered.append(judged)
         if judged.refused is None and (person not in best or best[person].until < act.until):
             best[person] = Voice(shown(act.by), act.at, act.until)
     voices = tuple(sorted(best.values(), key=lambda one: (one.at, one.name)))
     ends = sorted((one.until for one in voices), reverse=True)
     until = ends[needed - 1] if 0 < needed <= len(ends) else None
-    return Votes(voices, needed, until, tuple(considered))
+    gone = {person: unseen for person, unseen in lapsed.items() if person not in best}
+    unseen = tuple(sorted(frozenset().union(*gone.values())))
+    return Votes(voices, needed, until, tuple(considered), len(gone), unseen)
 
 
 def _judged(act: _Act, now: datetime, *, own: bool) -> Considered:

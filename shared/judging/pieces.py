@@ -12,7 +12,7 @@ What was ingested is a `Claimed` with the record `ingested`. Its evidence is `st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.encoding import JsonValue, canonical, digest_text, parse_time, sha256
@@ -41,6 +41,42 @@ class Told:
     against: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a statement says as evidence, and what the receiver knew of it."""
+
+    piece: Piece
+    links: tuple[Link, ...]
+    told: Told
+
+    def again(self, told: Told) -> Heard:
+        """Give the same where the receiver knows something else of it: nothing need be read anew."""
+        if told == self.told:
+            return self
+        piece = self.piece
+        # Of what came with a token the receiver signed the time itself.
+        received_at = _received(piece.id, told) if piece.by_collector else piece.received_at
+        changed = replace(
+            piece,
+            received_at=received_at,
+            held=told.held,
+            arrival=told.arrival,
+            repeat_of=told.repeat_of,
+            against=told.against,
+        )
+        if replace(told, arrival=self.told.arrival) == self.told:
+            # Of what a piece is by itself nothing rests on when it was stored.
+            object.__setattr__(changed, "alone", piece.alone)
+        links = tuple([replace(one, received_at=received_at, held=told.held) for one in self.links])
+        return Heard(changed, links, told)
+
+
+def heard(read: Statement, told: Told) -> Heard:
+    """Give what a statement says as evidence; raises as `piece_of` does."""
+    piece = piece_of(read, told)
+    return Heard(piece, _links(read, piece), told)
+
+
 def is_evidence(read: Statement) -> bool:
     """Whether a statement is evidence: collected, or claimed with a token."""
     return isinstance(read.predicate, Collected | Claimed)
@@ -63,14 +99,16 @@ def links_of(read: Statement, told: Told) -> tuple[Link, ...]:
 
     `signed` as policies mean it: a collector signed it, and measured the file itself. Raises as `piece_of` does.
     """
+    return _links(read, piece_of(read, told)) if is_evidence(read) else ()
+
+
+def _links(read: Statement, piece: Piece) -> tuple[Link, ...]:
     content = read.predicate
-    if not isinstance(content, Collected | Claimed) or content.claim.type is not ClaimType.BUILD_PROVENANCE:
-        return ()
-    piece = piece_of(read, told)
-    if piece.type != ClaimType.BUILD_PROVENANCE:
+    claimed = isinstance(content, Collected | Claimed) and content.claim.type is ClaimType.BUILD_PROVENANCE
+    if not claimed or piece.type != ClaimType.BUILD_PROVENANCE:
         return ()
     return tuple(
-        Link(piece.id, digest, commit, signed=piece.signed, received_at=piece.received_at, held=told.held)
+        Link(piece.id, digest, commit, signed=piece.signed, received_at=piece.received_at, held=piece.held)
         for digest in sorted(piece.digests)
         for commit in sorted(piece.commits)
     )
@@ -82,8 +120,6 @@ def nameless(context: Context) -> bytes:
 
 
 def _collected(read: Statement, content: Collected, told: Told) -> Piece:
-    if told.received_at is None:
-        raise MalformedError(Code.INVALID_FIELD, f"nobody says when {read.verified.id_text} was received", None)
     context, claim, stream = content.context, content.claim, content.stream
     evidence = dict(claim.evidence)
     return Piece(
@@ -93,7 +129,7 @@ def _collected(read: Statement, content: Collected, told: Told) -> Piece:
         basis=Basis(claim.basis.value),
         passed=claim.passed,
         evidence=evidence,
-        received_at=told.received_at,
+        received_at=_received(read.verified.id_text, told),
         observed_at=content.observed_at,
         source_key=content.source.key,
         content=_digest([content.source.sha256, {**claim.to_wire(), "evidence": evidence}]),
@@ -114,6 +150,13 @@ def _collected(read: Statement, content: Collected, told: Told) -> Piece:
         against=told.against,
         cut=content.disclosure.cut,
     )
+
+
+def _received(id_text: str, told: Told) -> datetime:
+    """Give when something that a collector signed was received: nobody says so but the receiver."""
+    if told.received_at is None:
+        raise MalformedError(Code.INVALID_FIELD, f"nobody says when {id_text} was received", None)
+    return told.received_at
 
 
 def _claimed(read: Statement, content: Claimed, told: Told) -> Piece:
@@ -142,7 +185,7 @@ def _claimed(read: Statement, content: Claimed, told: Told) -> Piece:
         run=context.run or _text(ingested, "releaseId"),
         job=context.job,
         source=_text(beside, "source"),
-        voice=_voice(content),
+        voice=content.token.voice,
         reports=context.reports,
         arrival=told.arrival,
         held=told.held,
@@ -154,17 +197,17 @@ def _claimed(read: Statement, content: Claimed, told: Told) -> Piece:
 
 
 def _posted_key(read: Statement, content: Claimed, beside: Mapping[str, JsonValue], kind: str) -> str:
-    """Name the report that a post is a state of: source, external id and type; itself alone where it names none."""
+    """Name the report that a post is a state of: voice, source, external id and type; itself alone if it names none.
+
+    The voice is a part of it, since source and external id are any text, whoever writes it.
+    """
+    if content.source_key is None:
+        return read.verified.id_text
     external = _text(beside, "resourceId" if content.record == "attestation" else "externalId")
-    if content.source_key is None or external is None:
-        return content.source_key or read.verified.id_text
-    voice = _voice(content)
+    voice = content.token.voice
+    if external is None:
+        return content.source_key if voice is None else _digest([voice, content.source_key])
     return _digest([*(() if voice is None else (voice,)), _text(beside, "source") or "", external, kind])
-
-
-def _voice(content: Claimed) -> str | None:
-    """Name who says what was ingested: source and external id are any text, whoever writes it."""
-    return content.token.voice if content.record == _INGESTED else None
 
 
 def _said(read: Statement, content: Claimed) -> str:

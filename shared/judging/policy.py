@@ -6,10 +6,11 @@ digest of that text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TypeAlias
 
+from shared.judging.asked import Asks, asks
 from shared.judging.expressions import Expression
 from shared.judging.names import RUNTIME
 from shared.judging.scope import Scope
@@ -58,9 +59,14 @@ class Require:
 
 @dataclass(frozen=True, slots=True)
 class Expect:
-    """What must be so of the request and of the evidence for this digest."""
+    """What must be so of the request and of the evidence for this digest; `asks` is what the expression asks for."""
 
     expression: Expression
+    asks: Asks = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Tell what it asks for, which is the same for each release."""
+        object.__setattr__(self, "asks", asks(self.expression))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,4 +59,5 @@ def _found(finding: Finding, most: int) -> Found:
         waived_by=finding.waived_by,
         waived_until=finding.waived_until,
         fingerprint=finding.fingerprint or None,
+        marks=finding.marks,
     )

@@ -15,12 +15,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 
 from shared.judging.ordering import Entry, Slot, Work, has_replaced, is_another_run, place, work
 from shared.judging.values import Piece
 
-_BY_KEY = attrgetter("piece.source_key", "piece.id")
 SlotOf = Callable[[Piece], Slot]
 """Names what a piece is a state of."""
 
@@ -62,14 +60,11 @@ def left(entries: Sequence[Entry], trusted: Collection[int], here: Collection[in
 def once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
     """Keep each content once: the strongest of its pieces, else the oldest."""
     kept: dict[str, Entry] = {}
-    found = tuple(entries)
-    if len({entry.piece.content for entry in found}) == len(found):
-        return tuple(sorted(found, key=_BY_KEY))
-    for entry in found:
+    for entry in entries:
         before = kept.get(entry.piece.content)
         if before is None or _preferred(entry) < _preferred(before):
             kept[entry.piece.content] = entry
-    return tuple(sorted(kept.values(), key=_BY_KEY))
+    return tuple(kept.values())
 
 
 def size(entries: Sequence[Entry]) -> int:

@@ -7,13 +7,13 @@ contradicts itself, the links of the digest among it, is told before all else, s
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from shared.encoding import JsonObject
 from shared.errors import Code
-from shared.judging import actions
+from shared.judging import actions, culprits
 from shared.judging.absent import absent
+from shared.judging.alone import alone
 from shared.judging.case import Case
 from shared.judging.expressions import Expression
 from shared.judging.found import WORST, Found, weakest
@@ -34,11 +34,12 @@ _HELD: Mapping[str, str] = {
 
 
 class _Flaw(NamedTuple):
-    """What is wrong with one group."""
+    """What is wrong with one group; `beside` is what else is, less bad, which stays if this alone is mended."""
 
     group: Group
     cause: Cause
     words: str
+    beside: frozenset[Cause] = frozenset()
 
 
 def look(case: Case, policy: Policy, rule: Rule, test: Require) -> Found:
@@ -50,18 +51,16 @@ def torn_links(case: Case, kinds: Iterable[str], found: Found) -> Found:
     """Tell that the links of the digest contradict each other, where a rule names what they bind."""
     if not case.torn_links or found.cause is Cause.CONTRADICTED or RUNTIME.issuperset(kinds):
         return found
-    return replace(contradicted(case, listed(case.torn_links), found.considered), oldest=found.oldest)
+    torn = contradicted(case, case.torn_links, found.considered)
+    action = actions.together([torn.action, found.action])
+    return torn._replace(action=action, oldest=found.oldest, against=found.against, asked=found.asked)
 
 
-def contradicted(case: Case, said: str, considered: tuple[Considered, ...] = ()) -> Found:
+def contradicted(case: Case, details: Sequence[str], considered: tuple[Considered, ...] = ()) -> Found:
     """Tell that evidence, or what binds it, contradicts itself."""
-    return Found(
-        Cause.CONTRADICTED,
-        said,
-        f"the evidence contradicts itself: {said}",
-        actions.agree(case.facts.request.digest),
-        considered=considered,
-    )
+    said = listed(details)
+    brief = f"the evidence contradicts itself: {said}"
+    return Found(Cause.CONTRADICTED, said, brief, case.agree(details), considered=considered)
 
 
 def _look(case: Case, policy: Policy, rule: Rule, test: Require) -> Found:
@@ -69,10 +68,10 @@ def _look(case: Case, policy: Policy, rule: Rule, test: Require) -> Found:
     if not selected:
         return absent(case, test, rule.fix)
     flaws = [flaw for group in selected if (flaw := _flaw(group, test)) is not None]
-    basis = weakest(group.weakest for group in selected)
+    basis = weakest([group.weakest for group in selected])
     considered = _considered(selected, flaws)
     if not flaws:
-        oldest = max(group.age for group in selected)
+        oldest = max([group.age for group in selected])
         return Found(considered=considered, slots={basis: 1}, oldest=oldest)
     flaws.sort(key=lambda flaw: (WORST.index(flaw.cause), flaw.group.type, flaw.group.name))
     told = flaws[0]
@@ -82,10 +81,11 @@ def _look(case: Case, policy: Policy, rule: Rule, test: Require) -> Found:
         told.cause,
         told.words + (f"; nor does {listed(others)} hold" if others else ""),
         brief=_brief(told.cause, same),
-        action=_action(case, policy, rule, told),
+        action=actions.together(one for flaw in flaws for one in _actions(case, policy, rule, flaw)),
         considered=considered,
         slots={basis: 1} if told.cause is Cause.FAILED else {},
         oldest=max(group.age for group in selected),
+        against=culprits.failing(case.known, selected, test.where, any_outcome=test.any_outcome),
     )
 
 
@@ -119,11 +119,13 @@ def _did_not(group: Group) -> str:
 
 def _flaw(group: Group, test: Require) -> _Flaw | None:
     """Give the worst that is wrong with a group, None if it holds."""
-    flaws = []
+    flaws: list[_Flaw] = []
     if not group.passed and not test.any_outcome:
         flaws.append(_Flaw(group, Cause.FAILED, _failed(group)))
     if test.signed and not group.signed:
         words = f'"{group.name}" is {group.weakest.value}, not signed by a collector'
+        if all(piece.signed for piece in group.members):
+            words = f'"{group.name}" is signed; what links its commit to the digest was posted'
         flaws.append(_Flaw(group, Cause.UNSIGNED, words))
     limit = test.age_of(group.type)
     if limit is not None and group.age > limit:
@@ -132,7 +134,10 @@ def _flaw(group: Group, test: Require) -> _Flaw | None:
         flaws.append(_Flaw(group, group.cause, against(group)))
     if test.where is not None:
         flaws.extend(_where(group, test.where))
-    return min(flaws, key=lambda flaw: WORST.index(flaw.cause), default=None)
+    if not flaws:
+        return None
+    worst = min(flaws, key=lambda flaw: WORST.index(flaw.cause))
+    return worst._replace(beside=frozenset(flaw.cause for flaw in flaws) - {worst.cause})
 
 
 def _where(group: Group, where: Expression) -> Iterator[_Flaw]:
@@ -166,19 +171,34 @@ def _count(group: Group, name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
-def _action(case: Case, policy: Policy, rule: Rule, flaw: _Flaw) -> str:
+def _actions(case: Case, policy: Policy, rule: Rule, flaw: _Flaw) -> Iterator[str]:
+    """Say what to do about a group, one step each; a new report that nobody signs would be no better."""
     request, kind, name = case.facts.request, flaw.group.type, flaw.group.name
     by_cause = {
-        Cause.CONTRADICTED: actions.agree(request.digest),
-        Cause.FAILED: actions.mend(request, kind, name, rule.fix),
-        Cause.REVOKED: actions.collect_again(kind, name, rule.fix),
-        Cause.HELD: actions.release(tuple(one.id for one in flaw.group.considered if one.refused is Cause.HELD)),
-        Cause.ERROR: actions.repair(policy.name, rule.id),
-        Cause.UNSIGNED: actions.sign(name),
-        Cause.STALE: actions.renew(request, kind, name, rule.fix),
-        Cause.ON_ITS_WAY: case.waiting_for(kind, name),
+        Cause.CONTRADICTED: lambda: case.agree([flaw.group.detail]),
+        Cause.FAILED: lambda: _mend(case, rule, flaw.group),
+        Cause.REVOKED: lambda: actions.collect_again(kind, name, rule.fix),
+        Cause.HELD: lambda: actions.release(case.held(flaw.group)),
+        Cause.ERROR: lambda: actions.repair(policy.name, rule.id),
+        Cause.STALE: lambda: actions.renew(request, kind, name, rule.fix),
+        Cause.ON_ITS_WAY: lambda: case.waiting_for(kind, name),
     }
-    return by_cause.get(flaw.cause, "")
+    if flaw.cause in by_cause:
+        yield by_cause[flaw.cause]()
+    if flaw.cause is Cause.CONTRADICTED and flaw.group.detail in case.torn_links and Cause.FAILED in flaw.beside:
+        yield by_cause[Cause.FAILED]()
+    if Cause.UNSIGNED in {flaw.cause, *flaw.beside}:
+        if not all(piece.signed for piece in flaw.group.members):
+            yield actions.sign(name)
+        if flaw.cause is not Cause.HELD and not all(piece.digests for piece in flaw.group.members):
+            yield case.link(signed=True)
+
+
+def _mend(case: Case, rule: Rule, group: Group) -> str:
+    for piece in (*group.members, *group.doubted):
+        if piece.source_key == piece.id and piece.run is None and not alone(piece).is_good:
+            return actions.rebuild(group.name)
+    return actions.mend(case.facts.request, group.type, group.name, rule.fix)
 
 
 def _considered(groups: Sequence[Group], flaws: Sequence[_Flaw]) -> tuple[Considered, ...]:

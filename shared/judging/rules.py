@@ -5,11 +5,12 @@ Source: policy.md sections 2, 3 and 5.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import assert_never
 
 from shared.encoding import JsonObject
-from shared.judging import actions, expected, people, required, streams
+from shared.judging import actions, culprits, expected, people, required, streams
 from shared.judging.alone import alone
 from shared.judging.case import Case
 from shared.judging.found import WORST, Found
@@ -21,8 +22,11 @@ from shared.judging.words import counted, listed
 _PERSON_SHOWN = 2
 
 
-def look(case: Case, policy: Policy, rule: Rule) -> Found:
-    """Say what a rule finds, before any waiver."""
+def look(case: Case, policy: Policy, rule: Rule, unmet: Mapping[str, str]) -> Found:
+    """Say what a rule finds, before any waiver.
+
+    `unmet` are the marks of what is not met of all rules that do not ask for people, each with its rule.
+    """
     test = rule.test
     match test:
         case Require():
@@ -30,7 +34,7 @@ def look(case: Case, policy: Policy, rule: Rule) -> Found:
         case Expect():
             return expected.look(case, policy, rule, test)
         case Approvals():
-            return _approvals(case, rule, test)
+            return _approvals(case, rule, test, unmet)
         case Collection():
             return _collection(case, test)
         case _:
@@ -61,20 +65,22 @@ def watched(case: Case) -> Found | None:
     considered = tuple(Considered(one.id, cause) for one in sorted(bad, key=lambda one: one.id))
     brief = f"health failed after the deployment: {names}"
     action = "roll back to the release before it, or mend the target"
-    return Found(cause, brief, brief, action, considered=considered)
+    return Found(cause, brief, brief, action, considered=considered, against=culprits.names(bad))
 
 
 def _is_unhealthy(piece: Piece) -> bool:
     return not piece.passed or alone(piece).said.get("ready") not in {None, True}
 
 
-def _approvals(case: Case, rule: Rule, test: Approvals) -> Found:
+def _approvals(case: Case, rule: Rule, test: Approvals, unmet: Mapping[str, str]) -> Found:
     facts = case.facts
-    votes = people.approvals(facts, rule.id, test.count, test.max_age)
+    votes = people.approvals(facts, rule.id, test.count, test.max_age, unmet)
     if votes.enough:
         return Found(considered=votes.considered, slots={Basis.MEASURED: 1}, until=votes.until)
     who = listed([f"{one.name} {one.at:%H:%M}" for one in votes.voices], _PERSON_SHOWN)
     reason = f"{len(votes.voices)} of {counted(votes.needed, 'approval')}" + (f" ({who})" if who else "")
+    if votes.lapsed:
+        reason += f"; {votes.lapsed} given before this failed: {listed(votes.unseen)}"
     if people.author_unknown(facts):
         reason += "; author unknown, so one more is needed"
     return Found(
@@ -107,4 +113,6 @@ def _collection(case: Case, test: Collection) -> Found:
     reason = told.words + (f"; and {counted(more, 'thing')} more" if more else "")
     brief = told.words if told.cause is Cause.CONTRADICTED else ""
     values: JsonObject = {one.stream: [one.lacking, one.abandoned] for one in looked}
-    return Found(told.cause, reason, brief, told.action, considered=considered, values=values)
+    torn = tuple(one.stream for one in looked if one.forked)
+    action = actions.together(one.action for one in found)
+    return Found(told.cause, reason, brief, action, considered=considered, values=values, against=torn)

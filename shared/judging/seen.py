@@ -7,41 +7,31 @@ makes an expression true.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
 
 from shared.encoding import JsonObject, JsonValue
+from shared.judging.alone import alone
+from shared.judging.asked import AGE, EVIDENCE, STANDS, Asks
 from shared.judging.case import Case
 from shared.judging.counting import together
-from shared.judging.expressions import Expression, look_up
+from shared.judging.expressions import look_up
 from shared.judging.found import weakest
 from shared.judging.values import Basis, Group, Reading
 
-STANDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"health": ("ready",), "rollback": ("available", "verified")})
-"""What can be said of how the target stands."""
-_ASKS = frozenset({"requireHealthyTarget"})
-"""Beside what stands, and asked by the request alone."""
-_AGE = "ageSeconds"
-_EVIDENCE = "evidence"
+_FOUND = frozenset({*STANDS, "artifact"})
+"""Parts of what is named that rest on evidence."""
 _Readings = Mapping[str, Sequence[Reading]]
 
 
 class Seen:
     """The names of an expression, and what stands behind each."""
 
-    def __init__(self, case: Case, expression: Expression) -> None:
+    def __init__(self, case: Case, asks: Asks) -> None:
         """Select the evidence that is named."""
         self._case = case
-        self._parts = parts = expression.parts
-        kinds = sorted({one.partition(".")[0] for one in expression.touches})
-        self.groups: Mapping[str, tuple[Group, ...]] = {kind: case.groups(kind) for kind in kinds}
+        self.asks = asks
+        self.groups: Mapping[str, tuple[Group, ...]] = {kind: case.groups(kind) for kind in asks.kinds}
         """The groups of each type of evidence that it names, as a bare `require` would count them."""
-        self.standing = tuple(kind for kind in STANDS if kind in parts and not parts[kind] <= _ASKS)
-        """Of what it names how the target stands in it, a claim or evidence."""
-        self.fields = tuple((kind, one) for kind in self.standing for one in STANDS[kind] if one in parts[kind])
-        """What of that it names itself, such as (`health`, `ready`)."""
-        self.asks_links, self.asks_peace = (one in parts.get("artifact", ()) for one in ("linked", "contradicted"))
-        """Whether it names that the digest is linked, and that nothing about it is contradicted."""
-        self._request: JsonObject = {part: self._of_request(part) for part in parts if part != _EVIDENCE}
+        self._request: JsonObject = {part: self._of_request(part) for part in asks.parts}
 
     @property
     def cut(self) -> frozenset[str]:
@@ -50,17 +40,34 @@ class Seen:
 
     def ways(self) -> Iterator[JsonObject]:
         """Give the names for every way to read: as it counts, each group in each other way, and all at their last."""
+        if not self.groups:
+            yield {**self._request, EVIDENCE: {}}
+            return
         for readings in _ways(self.groups):
             evidence: JsonObject = {
                 kind: _evidence(kind, self.groups[kind], chosen) for kind, chosen in readings.items()
             }
-            yield {**self._request, _EVIDENCE: evidence}
+            yield {**self._request, EVIDENCE: evidence}
 
     def claims(self) -> JsonObject:
         """Give what is named and is no evidence: what the request says, and what is known of the target."""
-        claimed = ((part, one) for part, rest in self._parts.items() for one in rest if one != _AGE)
-        names = sorted(f"{part}.{one}".rstrip(".") for part, one in claimed if part != _EVIDENCE)
-        return {name: look_up(self._request, name) for name in names}
+        return {name: look_up(self._request, name) for name in self.asks.claims}
+
+    def asked(self) -> JsonObject:
+        """Give what is named and the request alone says; of how the target stands, what it says no to."""
+        said: JsonObject = dict.fromkeys(self.denied, False)
+        return said | {name: value for name, value in self.claims().items() if name.partition(".")[0] not in _FOUND}
+
+    @property
+    def denied(self) -> tuple[str, ...]:
+        """What is named of how the target stands, and the request itself says no to."""
+        request = self._case.facts.request
+        said = {
+            ("health", "ready"): request.ready,
+            ("rollback", "available"): request.rollback_available,
+            ("rollback", "verified"): request.rollback_verified,
+        }
+        return tuple(".".join(one) for one in self.asks.fields if said[one] is False)
 
     def _of_request(self, part: str) -> JsonValue:
         """Give one part of what is asked; nothing for a name that is none of its parts."""
@@ -87,24 +94,23 @@ class Seen:
     def _artifact(self) -> JsonObject:
         case = self._case
         artifact: JsonObject = {"digest": f"sha256:{case.facts.request.digest}"}
-        if self.asks_links:
+        if self.asks.links:
             artifact["linked"] = case.linked
-        if self.asks_peace:
+        if self.asks.peace:
             artifact["contradicted"] = bool(case.contradictions)
         return artifact
 
     def _standing(self, kind: str) -> JsonObject:
-        if kind not in self.standing:
+        """Say what is asked of how the target stands; on what that rests only where it is asked for."""
+        if kind not in self.asks.standing:
             return {}
-        words = {field: self._case.word(kind, field) for field in STANDS[kind]}
-        basis = weakest(one.basis for one in words.values())
-        said: dict[str, JsonValue] = {field: one.value for field, one in words.items()}
-        return {
-            **said,
-            "signed": basis is Basis.MEASURED,
-            "basis": basis.value,
-            _AGE: max(int(one.age.total_seconds()) for one in words.values()),
-        }
+        said: JsonObject = {field: self._case.word(kind, field).value for on, field in self.asks.fields if on == kind}
+        if kind in self.asks.rests:
+            words = [self._case.word(kind, field) for field in STANDS[kind]]
+            basis = weakest([one.basis for one in words])
+            said |= {"signed": basis is Basis.MEASURED, "basis": basis.value}
+            said[AGE] = max(int(one.age.total_seconds()) for one in words)
+        return said
 
 
 def _ways(groups: Mapping[str, tuple[Group, ...]]) -> Iterator[_Readings]:
@@ -123,11 +129,15 @@ def _ways(groups: Mapping[str, tuple[Group, ...]]) -> Iterator[_Readings]:
 def _evidence(kind: str, groups: Sequence[Group], readings: Sequence[Reading]) -> JsonObject:
     """Put all groups of a type together, as one would see them who asked for each of them."""
     one = readings[0]
-    counts = one.counts if len(readings) == 1 else together(kind, [piece for one in readings for piece in one.members])
+    counts = one.counts if len(readings) == 1 else _counts(kind, readings)
     return {
         **counts,
         "effectivePass": all(one.passed for one in groups),
         "signed": all(one.signed for one in readings),
-        "basis": weakest(one.weakest for one in readings).value,
-        _AGE: max(int(one.age.total_seconds()) for one in readings),
+        "basis": weakest([one.weakest for one in readings]).value,
+        AGE: max(int(one.age.total_seconds()) for one in readings),
     }
+
+
+def _counts(kind: str, readings: Sequence[Reading]) -> JsonObject:
+    return together(kind, [alone(piece) for one in readings for piece in one.members])

@@ -7,15 +7,14 @@ speak the worse counts; a no counts however old it is, or whoever says it, until
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from shared.judging.found import weakest
 from shared.judging.values import Basis, Group
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """What is known of one thing: yes, no, or nothing (None); on what it rests, and how old the oldest of it is."""
 
     value: bool | None
@@ -32,16 +31,16 @@ def word(groups: Sequence[Group], field: str, claim: bool | None) -> Word:  # no
     refused = tuple(group for group, value in spoken if value and group.cause is not None)
     if not counts:
         return Word(claim, Basis.ASSERTED, timedelta(0), refused)
-    if claim is False and all(value for _, value in counts):
+    yes = False not in [value for _, value in counts]
+    if claim is False and yes:
         return Word(False, Basis.ASSERTED, timedelta(0), refused)  # noqa: FBT003 - as above
     readings = [reading for group, _ in counts for reading in group.readings]
-    basis, age = weakest(one.weakest for one in readings), max(one.age for one in readings)
-    return Word(all(value for _, value in counts), basis, age, refused)
+    return Word(yes, weakest([one.weakest for one in readings]), max([one.age for one in readings]), refused)
 
 
 def said(group: Group, field: str) -> bool | None:
     """Give what a group says of one field however it is read: no if it did not pass; None if nothing."""
     values = [reading.counts.get(field) for reading in group.readings]
-    if not group.passed or any(value is not True for value in values if value is not None):
+    if not group.passed or [value for value in values if value is not None and value is not True]:
         return False
     return True if field == "ready" or values[0] is True else None

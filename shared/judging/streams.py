@@ -96,7 +96,9 @@ def _complaints(stream: StreamFact, max_age: timedelta | None, now: datetime) ->
     found = []
     if stream.forked:
         words = f"two different entries stand at one place of the stream of {stream.name}"
-        found.append(Complaint(stream, Cause.CONTRADICTED, words, f"find out who else signs as {stream.name}"))
+        end = "carnet-receiver keys revoke KEY_ID --kind compromised --since TIME --reason TEXT"
+        action = f"find out who else signs as {stream.name}, and end that key: {end}"
+        found.append(Complaint(stream, Cause.CONTRADICTED, words, action))
     if stream.lacking:
         of_those = f"{counted(stream.lacking, 'entry', 'entries')} of {stream.name} not here"
         if lagging(stream):
@@ -108,7 +110,8 @@ def _complaints(stream: StreamFact, max_age: timedelta | None, now: datetime) ->
             found.append(Complaint(stream, Cause.MISSING, of_those, action))
     if stream.abandoned:
         words = f"{stream.name} began another stream without a farewell; what this one still held is unknown"
-        action = f"carnet-receiver streams close {stream.stream} RANGE --reason TEXT"
+        close = f"carnet-receiver streams close {stream.stream} RANGE --reason TEXT"
+        action = f"close what may have come behind its last entry: {close}"
         found.append(Complaint(stream, Cause.MISSING, words, action))
     # A collector that took its leave said with its last heartbeat that nothing more comes: that does not grow old.
     elif max_age is not None and not stream.retired and (stream.heard_at is None or now - stream.heard_at > max_age):

@@ -115,13 +115,13 @@ def _middle(open_: Sequence[Finding], room: int) -> list[str]:
     names = min(_NAME, max((len(one.rule) for one in shown), default=0)) + 3
     words = max((len(_word(one)) for one in shown), default=0) + 3
     # Every finding gets its first line of action before any gets a second one.
-    acting = [one for one in shown if one.next_action][:spare]
+    acting = [at for at, one in enumerate(shown) if one.next_action][:spare]
     spare -= len(acting)
-    column = min(_WHO_COLUMN, WIDTH - max((len(_who(one)) for one in acting), default=0) - len("  "))
+    column = min(_WHO_COLUMN, WIDTH - max((len(_who(shown[at])) for at in acting), default=0) - len("  "))
     lines = []
-    for one in shown:
+    for at, one in enumerate(shown):
         lines.append(f"  {_id(one.rule, names - 3):<{names}}{_word(one):<{words}}{one.reason}")
-        if one in acting:
+        if at in acting:
             action = _action(one, " " * (names + 2) + f"{_DO:<{words}}", column)
             over = min(len(action) - 1, spare)
             spare -= over

@@ -9,11 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from shared.encoding import JsonObject
 
 
-class Decision(StrEnum):
+class _Word(StrEnum):
+    """A word of a closed list, hashed as the text that it is: the library's own hash is slow, and asked for always."""
+
+    __hash__ = str.__hash__
+
+
+class Decision(_Word):
     """What is decided, strongest first (`STRENGTH`)."""
 
     BLOCK = "BLOCK"
@@ -28,7 +35,7 @@ STRENGTH: tuple[Decision, ...] = tuple(Decision)
 """Strongest first: the strongest finding wins."""
 
 
-class Mode(StrEnum):
+class Mode(_Word):
     """What the answer does to the caller, weakest first."""
 
     SHADOW = "shadow"
@@ -36,7 +43,7 @@ class Mode(StrEnum):
     ENFORCE = "enforce"
 
 
-class Basis(StrEnum):
+class Basis(_Word):
     """On what something rests, strongest first."""
 
     MEASURED = "measured"
@@ -46,7 +53,7 @@ class Basis(StrEnum):
     ASSERTED = "asserted"
 
 
-class Cause(StrEnum):
+class Cause(_Word):
     """Why a rule is not met."""
 
     FAILED = "failed"
@@ -131,7 +138,7 @@ class Piece:
     job: str | None = None
     source: str | None = None
     voice: str | None = None
-    """Whose token brought what was ingested: the same for all tokens of one owner."""
+    """Whose token brought what was posted: the same for all tokens of one owner."""
     reports: int | None = None
     collector: str | None = None
     stream: str | None = None
@@ -143,7 +150,7 @@ class Piece:
     against: tuple[str, ...] = ()
     expires_at: datetime | None = None
     cut: tuple[str, ...] = ()
-    alone: object = field(default=None, init=False, repr=False, compare=False)
+    alone: Any = field(default=None, init=False, repr=False, compare=False)
     """What follows from the rest (`shared.judging.alone`), once that was asked for; no part of what it is."""
 
     @property
@@ -214,7 +221,8 @@ class Actor:
 class Approval:
     """A person's yes to the findings of one passport; good for one target and digest.
 
-    `rules` are those that the passport had findings of, `findings` the fingerprints of the findings that it lifts.
+    `rules` are those that waited for it there, `findings` the fingerprints of the findings that it lifts, and the
+    marks of all that was not met.
     """
 
     id: str
@@ -281,8 +289,7 @@ class Considered:
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One way to read a group: which pieces count, and what they say together.
 
     `counts` is the evidence that a rule's `where` sees: sums over members, percentages recomputed, what only one member
@@ -302,8 +309,7 @@ class Reading:
         return len(self.members)
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
+class Group(NamedTuple):
     """All evidence of one type and name for one subject, judged together (policy.md section 1).
 
     `reading` is what counts. `passed` is the effective pass of all that speaks: the members, and `doubted`, which are
@@ -390,6 +396,8 @@ class Finding:
     """How many approvers can lift it by a waiver as it stands; 0 where nobody can."""
     fingerprint: str = ""
     """What an approval that lifts it is bound to; empty where none does."""
+    marks: tuple[str, ...] = ()
+    """What there is of it that an approval of the release must have seen; none of a rule that is met."""
 
     @property
     def lifted(self) -> bool:

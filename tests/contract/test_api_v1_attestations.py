@@ -12,9 +12,10 @@ import pytest
 import pytest_asyncio
 
 from receiver import fsck
-from receiver.core.tokens import Scope
+from receiver.core.tokens import Kind, Scope
 from shared.encoding import digest_text, sha256
 from tests.helpers.databases import Databases
+from tests.helpers.gating import Gate, asked
 from tests.helpers.receiving import Answer, Receiver, serving
 
 PATH = "/api/v1/attestations"
@@ -207,6 +208,28 @@ async def test_what_is_named_by_source_and_resource_is_replayed_or_corrected(
     assert same.json["id"] == first.json["id"]
     assert corrected.json["supersedes"] == first.json["id"]
     assert len(await stored(on_both, key_on_both)) == 2
+
+
+async def test_what_another_token_claims_as_the_same_is_a_word_of_its_own_and_hides_nothing_from_the_gate(
+    receiver: Receiver, key: str
+) -> None:
+    other = receiver.token(Scope.ATTESTATIONS_WRITE, Scope.READ)
+    gate = Gate(receiver, receiver.token(Scope.GATE_EVALUATE, kind=Kind.GATE))
+
+    async def tests() -> str:
+        found = await gate.decided(asked(artifact={"digest": f"sha256:{DIGEST}"}, release={"releaseId": "gh-1"}))
+        return next((one["cause"] for one in found["blockers"] if one["rule"] == "tests"), "met")
+
+    green = PLAIN | {"artifactSha256": DIGEST, "source": "jenkins", "resourceId": "1234"}
+    red = green | {"passed": False, "evidence": {"totalTests": 2, "passed": 1, "failed": 1}}
+    first = await post(receiver, key, red)
+    corrected = await post(receiver, other, green)
+    assert (corrected.status, corrected.json["supersedes"]) == (201, first.json["id"]), "as the API has it"
+    assert await tests() == "failed"
+    its_own = await post(receiver, key, green)
+    assert (its_own.status, its_own.json["supersedes"]) == (201, corrected.json["id"]), "no replay of another's word"
+    assert await tests() == "met"
+    assert (await post(receiver, key, green)).json["id"] == its_own.json["id"]
 
 
 # --- what is refused --------------------------------------------------------------------------------------------------

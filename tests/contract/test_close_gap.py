@@ -150,6 +150,7 @@ async def test_two_people_close_a_gap_by_command(tmp_path: Path, capsys: pytest.
             ("alice@acme.example", "password", "admin"),
             ("bob@acme.example", "password", "approver"),
         ]
+        assert run(capsys, *close, "5-", *why, *said("alice", "bob"))[0] == 1, "it was not left behind"
         shown = run(capsys, "streams", "show", stream["id"], *where)[1]
         assert [one["kind"] for one in shown["holes"]] == ["known_lost"]
         assert run(capsys, "fsck", *where) == (0, {"findings": []})

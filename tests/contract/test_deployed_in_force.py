@@ -12,7 +12,7 @@ from receiver.core.posting import Record
 from receiver.store import authorized, records
 from receiver.store.engine import Tx
 from receiver.store.records import RecordRow
-from tests.contract.test_passport_evidence import Asker, about, green
+from tests.helpers.asking import Asker, about, green
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, make_receiver
 

@@ -1,7 +1,11 @@
-"""Four eyes: nobody decides about their own release, however they are named, and nobody who is gone decides at all."""
+"""Four eyes: nobody decides about their own release, however they are named, and nobody who is gone decides at all.
+
+And who said yes to a release said so to what was found of it then, and to nothing that fails since.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import AsyncIterator
@@ -19,6 +23,7 @@ from receiver.named_secrets import read_master_key
 from receiver.store import accounts
 from receiver.store.accounts import Account
 from tests.helpers.gating import DIGEST, PASSPORTS, Gate, asked
+from tests.helpers.posting import REPOSITORY, Api, api
 from tests.helpers.receiving import Answer, Receiver, serving
 from tests.helpers.signed_in import SignedIn, add_account, hashed, signed_in
 
@@ -146,3 +151,70 @@ async def test_a_membership_that_ended_by_itself_counts_no_longer(receiver: Rece
     with receiver.store() as store:
         store.write(lambda tx: accounts.save(tx, receiver.names.workspace, over))
     assert not found(await ci.decided(question("author@acme.example")), "one-person")["met"]
+
+
+async def test_whose_role_approves_no_more_has_approved_nothing(receiver: Receiver, ci: Gate) -> None:
+    add_account(receiver, "author", Role.OPERATOR)
+    anna = signed_in(receiver, "anna", Role.APPROVER)
+    asks = question("author@acme.example")
+    assert (await says_yes(receiver, anna, await ci.decided(asks))).status == 201
+    counted = await ci.decided(asks)
+    assert found(counted, "one-person")["met"]
+    with receiver.store() as store:
+        demoted = Account(anna.email, Role.OPERATOR, hashed(), clock.utcnow())
+        store.write(lambda tx: accounts.save(tx, receiver.names.workspace, demoted))
+    after = await ci.decided(asks)
+    assert not found(after, "one-person")["met"]
+    stands = [(await ci.get(f"{PASSPORTS}/{one['passportId']}")).json["approvals"] for one in (counted, after)]
+    assert [one["counted"] for acts in stands for one in acts] == [True, False]
+
+
+async def scanned(scanner: Api, name: str, critical: int) -> None:
+    """A scan of the digest, with one token: another one's word takes the place of nothing."""
+    counts = {"critical": critical, "high": 0, "medium": 0, "low": 0, "info": 0, "total": critical}
+    of = {"repositoryFullName": REPOSITORY, "artifactSha256": DIGEST[7:-4] + "0000", "source": "ci", "resourceId": name}
+    scan = {"type": "SECURITY_SCAN", "name": name, "passed": critical == 0, "evidence": counts}
+    await scanner.made("/attestations", {**of, **scan})
+
+
+async def test_a_yes_is_to_what_was_found_then_and_to_nothing_that_failed_since(receiver: Receiver, ci: Gate) -> None:
+    add_account(receiver, "author", Role.OPERATOR)
+    anna, scanner = signed_in(receiver, "anna", Role.APPROVER), api(receiver, Scope.ADMIN)
+    asks = question("author@acme.example")
+    assert (await says_yes(receiver, anna, await ci.decided(asks))).status == 201
+    assert found(await ci.decided(asks), "one-person")["met"], "that the scan was not here was seen"
+    await scanned(scanner, "trivy", 2)
+    failed = await ci.decided(asks)
+    people_ask = found(failed, "one-person")
+    assert people_ask["reason"] == "0 of 1 approval; 1 given before this failed: scanned"
+    assert [one["detail"] for one in people_ask["considered"]] == ["given before this failed: scanned"]
+    shown = (await ci.get(f"{PASSPORTS}/{failed['passportId']}")).json
+    assert [one["counted"] for one in shown["approvals"]] == [False]
+    assert (await says_yes(receiver, anna, failed)).status == 201
+    again = await ci.decided(asks)
+    assert (found(again, "one-person")["met"], again["decision"]) == (True, "HOLD")
+    await scanned(scanner, "grype", 1)
+    assert not found(await ci.decided(asks), "one-person")["met"]
+    for name in ("trivy", "grype"):
+        await scanned(scanner, name, 0)
+    assert (await ci.decided(asks))["decision"] == "ALLOW"
+
+
+@pytest.mark.parametrize("yes_first", [True, False])
+async def test_jobs_that_wait_go_on_whether_the_yes_or_the_evidence_comes_first(
+    receiver: Receiver, ci: Gate, *, yes_first: bool
+) -> None:
+    add_account(receiver, "author", Role.OPERATOR)
+    anna, scanner = signed_in(receiver, "anna", Role.APPROVER), api(receiver, Scope.ADMIN)
+    asks = question("author@acme.example")
+    held = await ci.decided(asks)
+    waiting = [asyncio.create_task(ci.ask(asks, Prefer="wait=30")) for _ in range(8)]
+    if yes_first:
+        assert (await says_yes(receiver, anna, held)).status == 201
+    await scanned(scanner, "trivy", 0)
+    if not yes_first:
+        assert (await says_yes(receiver, anna, held)).status == 201
+    answers = await asyncio.gather(*waiting)
+    assert {(one.status, one.json["decision"], one.headers["Carnet-Proceed"]) for one in answers} == {
+        (200, "ALLOW", "true")
+    }

@@ -33,6 +33,19 @@ from tests.helpers.releases import REPOSITORY, REQUEST, SERVICE, TARGET, Sends, 
 OTHER = "ab" * 32
 OTHER_COMMIT = "c" * 40
 PASSED: JsonObject = {"type": "smoke", "status": "passed"}
+ON_THE_TARGET = b"""\
+apiVersion: carnet/v1
+kind: GatePolicy
+metadata: {name: on-the-target}
+scope: {services: ["*"], environments: ["*"]}
+mode: enforce
+rules:
+  - {id: smoke, require: {type: smoke}, otherwise: HOLD}
+  - {id: health, require: {type: health}, otherwise: HOLD}
+  - {id: ready, expect: "health.ready", otherwise: HOLD}
+  - {id: available, expect: "rollback.available", otherwise: HOLD}
+  - {id: verified, expect: "rollback.verified", otherwise: HOLD}
+"""
 
 
 @pytest.fixture
@@ -283,6 +296,29 @@ def test_ingested_evidence_counts_for_its_digest_until_it_expires(receiver: Rece
     piece = pieces(gathered(receiver))[id_]
     assert (piece.digests, piece.run, piece.expires_at) == (frozenset({DIGEST}), "2.18", ends.replace(microsecond=0))
     assert id_ not in pieces(gathered(receiver, Request(Target("x", None, "y"), OTHER, REQUEST.mode)))
+
+
+def test_what_staging_says_of_a_digest_counts_for_production_and_what_it_says_of_itself_does_not(
+    receiver: Receiver,
+) -> None:
+    pipeline = Pipeline(receiver)
+    told: list[JsonObject] = [
+        PASSED,
+        {"type": "health", "status": "passed", "metrics": {"ready": True}},
+        {"type": "rollback", "status": "passed", "metrics": {"available": True, "verified": True}},
+    ]
+    ingest(pipeline, *told, environment="staging", artifactSha256=DIGEST)
+    policy = read_policy(ON_THE_TARGET, 1)
+
+    def met(environment: str) -> set[str]:
+        request = replace(REQUEST, target=replace(TARGET, environment=environment))
+        found = judge(gathered(receiver, request).facts, (policy,))
+        return {one.rule for one in found.findings if one.met}
+
+    assert met("staging") == {"smoke", "health", "ready", "available", "verified"}
+    assert met("production") == {"smoke"}
+    ingest(pipeline, {**told[1], "status": "failed", "metrics": {"ready": False}}, artifactSha256=DIGEST)
+    assert (met("production"), "ready" in met("staging")) == ({"smoke"}, True)
 
 
 def test_authors_are_all_who_made_it_or_had_it_made(receiver: Receiver) -> None:

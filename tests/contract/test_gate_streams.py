@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from receiver import streams, watch
+from receiver import fsck, streams, watch
+from receiver.core.completeness import Lack
 from receiver.core.posting import Record
+from receiver.core.ranges import NO_END
 from shared.encoding import JsonObject, digest_text
+from shared.errors import StateError
 from shared.judging.judge import judge
 from shared.judging.policyfile import read_policy
 from shared.judging.values import Cause, Decision, Deployed, StreamFact
@@ -38,6 +41,7 @@ mode: enforce
 rules:
   - {id: whole, collection: {gaps: none}, otherwise: HOLD}
 """
+FRESH = POLICY.replace(b"{gaps: none}", b"{gaps: none, maxHeartbeatAge: 15m}")
 
 
 @pytest.fixture
@@ -62,9 +66,9 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Receiver]:
     made.store.close()
 
 
-def decided(receiver: Receiver) -> tuple[Decision, list[Cause | None]]:
+def decided(receiver: Receiver, policy: bytes = POLICY) -> tuple[Decision, list[Cause | None]]:
     """What a policy that asks for whole streams decides now, and why."""
-    found = judge(gathered(receiver, collectors=()).facts, (read_policy(POLICY, 1),))
+    found = judge(gathered(receiver, collectors=()).facts, (read_policy(policy, 1),))
     return found.decision, [one.cause for one in found.findings if not one.met]
 
 
@@ -105,6 +109,52 @@ def test_a_lost_spool_is_not_settled_before_the_stream_after_it_is_whole(on_sqli
     sends.deliver(*of_ours)
     receiver.take_heartbeat(sends.caller, beat(sends, foreign.id, 2))
     assert decided(receiver) == (Decision.ALLOW, [])
+
+
+def close_end(receiver: Receiver, stream: str, first: int) -> None:
+    why = "its disk died"
+    streams.close(receiver.store, receiver.signers, stream, (first, NO_END), why, (ANNA,), receiver.now, seeded(first))
+
+
+def test_a_stream_that_was_left_behind_whole_is_settled_by_its_end_until_something_comes_after_all(
+    on_both: Receiver,
+) -> None:
+    receiver, sends = on_both, Sends(on_both)
+    before = [sends.captured(), sends.built()]
+    receiver.take(sends.caller, "old", [one.to_bytes() for one in before], beat(sends, before[-1].id, 1))
+    old, late = sends.spool.stream_id, [sends.captured() for _ in range(3)]
+    with pytest.raises(StateError, match="live"):
+        close_end(receiver, old, 2)
+    begin_anew(sends)
+    after = sends.captured()
+    later(receiver, days=1)
+    receiver.take(sends.caller, "new", [after.to_bytes()], beat(sends, after.id, 0))
+    assert decided(receiver, FRESH) == (Decision.HOLD, [Cause.MISSING])
+    for wrong in (1, 3):
+        with pytest.raises(StateError, match="its end begins at 2"):
+            close_end(receiver, old, wrong)
+    close_end(receiver, old, 2)
+    assert decided(receiver, FRESH) == (Decision.ALLOW, []), "nor is it asked any more when it was heard"
+    assert [(one.stream == old, one.closed) for one in known(receiver) if one.closed] == [(True, 1)]
+    (shown,) = (one for one in views(receiver) if one.stream_id == old)
+    assert (shown.settled, shown.holes) == (True, ())
+    with pytest.raises(StateError, match="closed already"):
+        close_end(receiver, old, 2)
+    receiver.take(sends.caller, "late", [late[1].to_bytes()])
+    assert decided(receiver, FRESH) == (Decision.HOLD, [Cause.MISSING])
+    (shown,) = (one for one in views(receiver) if one.stream_id == old)
+    assert (shown.settled, shown.holes) == (False, ((Lack.MISSING, (2, 2)),))
+    streams.close(receiver.store, receiver.signers, old, (2, 2), "it burnt", (ANNA,), receiver.now, seeded(9))
+    assert decided(receiver, FRESH) == (Decision.ALLOW, [])
+    receiver.take(sends.caller, "later", [late[0].to_bytes()])
+    assert decided(receiver, FRESH) == (Decision.HOLD, [Cause.MISSING])
+    close_end(receiver, old, 4)
+    assert decided(receiver, FRESH) == (Decision.ALLOW, [])
+    assert fsck.check(receiver.store) == []
+
+
+def views(receiver: Receiver) -> tuple[streams.StreamView, ...]:
+    return streams.of_workspace(receiver.store, receiver.workspace_id, receiver.now)
 
 
 def test_another_stream_of_a_collector_counts_until_it_was_left_behind_long_ago(on_sqlite: Receiver) -> None:

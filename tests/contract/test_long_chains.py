@@ -127,13 +127,13 @@ def test_a_fork_at_or_below_a_rotation_has_the_whole_collector_looked_at_and_no_
     neighbour, others = receiver.enrol(2)
     good = neighbour.entries(2)
     receiver.take(others, "others", good)
-    first = spool.entries(2)
+    first = spool.entries(3)
+    branch = spool.entry(spool.link(1, dsse.parse(first[0]).id))
     turn = spool.rotate(build.signer(71))
     aside = other_stream(spool)
     far = aside.entries(2)
-    assert told(receiver.take(caller, "turn", [*first, turn, *far])) == [ACCEPTED] * 5
-    parted = spool.entry(spool.link(2, dsse.parse(first[1]).id))
-    receiver.take(caller, "parted", [parted])
-    assert looked_at(receiver) == ids(*first, *far, parted)
-    assert listed(receiver) == ids(*far, parted)
-    assert stands(receiver, *first, *far, *good) == [ACCEPTED] * 2 + [REVOKED] * 2 + [ACCEPTED] * 2
+    assert told(receiver.take(caller, "turn", [first[0], branch, turn, *far])) == [ACCEPTED] * 5
+    receiver.take(caller, "parted", first[2:])
+    assert looked_at(receiver) == ids(first[0], branch, first[2], *far)
+    assert listed(receiver) == ids(branch, first[2], *far)
+    assert stands(receiver, first[0], *far, *good) == [ACCEPTED] + [REVOKED] * 2 + [ACCEPTED] * 2

@@ -3,95 +3,34 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from receiver import activate, decide, fsck, keys_at_hand, lookup, passports, rekey
+from receiver import activate, fsck, lookup, passports, rekey
 from receiver.caller import operator
 from receiver.core.passport import unpack
-from receiver.core.posting import Record
 from receiver.core.revocation import Loss, What
 from receiver.core.tokens import Scope
-from receiver.decide import Asking, Decided
-from receiver.facts import Memory
-from receiver.issuing import PassportCache
 from receiver.policies import PolicyCache
 from receiver.store import passports as rows
 from shared import dsse
 from shared.bundle import parse_bundle
 from shared.errors import UntrustedError
-from shared.judging.values import Mode, Request, Target
+from shared.judging.values import Mode
 from shared.predicates import Limits, Role
 from shared.verify import authenticate
 from tests.helpers import build
+from tests.helpers.asking import Asker, about, green
 from tests.helpers.fleet import Receiver, make_receiver
 from tests.helpers.held import end, let_go
-from tests.helpers.posts import COMMIT, DIGEST, Pipeline
-
-
-@dataclass
-class Asker:
-    """Somebody who asks one gate one question."""
-
-    receiver: Receiver
-    digest: str = DIGEST
-    cache: PolicyCache = field(default_factory=PolicyCache)
-    memory: Memory = field(default_factory=Memory)
-    passports: PassportCache = field(default_factory=PassportCache)
-    failures: list[Exception] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.pipeline = Pipeline(self.receiver, (Scope.ADMIN,))
-        fields = {"name": "api", "sha256": self.digest, "repositoryFullName": "acme/payments-api", "commitSha": COMMIT}
-        self.pipeline.post(Record.ARTIFACT, {**fields, "artifactType": "binary"})
-
-    def ask(self, **changes: object) -> Decided:
-        question = Request(
-            target=Target("payments-api", None, "production"),
-            digest=self.digest,
-            mode=Mode.ENFORCE,
-            ready=True,
-            rollback_available=True,
-            rollback_verified=True,
-        )
-        question = replace(question, **changes)  # type: ignore[arg-type]
-        signers = keys_at_hand.load(self.receiver.store, self.receiver.master, self.receiver.workspace_id)
-        asking = Asking(
-            caller=self.pipeline.caller,
-            request=question,
-            said={"artifact": self.digest, **{name: str(value) for name, value in changes.items()}},
-            now=self.receiver.now,
-            random=self.receiver.random,
-            cache=self.cache,
-            memory=self.memory,
-            passports=self.passports,
-            report=self.failures.append,
-        )
-        return decide.decide(self.receiver.store, signers, asking)
-
-    def bundle(self, decided: Decided) -> bytes:
-        return passports.bundle(self.receiver.store, self.receiver.workspace_id, decided.passport.passport_id)
 
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Receiver:
     return make_receiver(tmp_path)
-
-
-def green() -> dict[str, Any]:
-    counts = {"totalTests": 3, "passed": 3, "failed": 0, "errors": 0, "skipped": 0}
-    claim = build.collected().claim.model_copy(update={"passed": True, "evidence": counts})
-    return {"claim": claim}
-
-
-def about(entry: bytes) -> str:
-    """The file that an entry is about, which is the artifact here."""
-    first: str = json.loads(dsse.parse(entry).payload)["subject"][0]["digest"]["sha256"]
-    return first
 
 
 def test_a_collectors_evidence_makes_an_allow_that_verifies_from_its_bundle(receiver: Receiver) -> None:

@@ -14,9 +14,7 @@ from receiver.caller import Caller
 from receiver.core import approving
 from receiver.core.accounts import Role
 from receiver.core.passport import release_key
-from receiver.core.tokens import Kind
 from receiver.facts import facts_of
-from receiver.persons import Doing
 from receiver.store import accounts, approvals, audit, comments, gate_people, passports, register
 from receiver.store.accounts import Account
 from receiver.store.passports import PassportRow
@@ -27,7 +25,8 @@ from shared.judging.judge import judge
 from shared.judging.policyfile import read_policy
 from shared.judging.values import Decision
 from shared.passports import APPROVAL, WAIVER, Approval, Waiver
-from shared.predicates import Person
+from tests.helpers import acting
+from tests.helpers.acting import doing, somebody
 from tests.helpers.decided import AUTHOR, DIGEST, POLICY, TARGET, decided, facts
 from tests.helpers.fleet import Receiver, make_receiver
 
@@ -51,19 +50,6 @@ def receiver(fresh: Receiver, tmp_path: Path) -> Iterator[Receiver]:
     made.store.close()
 
 
-def somebody(receiver: Receiver, name: str, role: Role = Role.APPROVER, identities: tuple[str, ...] = ()) -> Caller:
-    """Somebody who is signed in, as recognising their session gives it."""
-    email = f"{name}@acme.example"
-    account = Account(email, role, "no password", receiver.now, identities=identities)
-    receiver.store.write(lambda tx: accounts.add(tx, receiver.workspace_id, account))
-    who = Person(issuer=receiver.audience.receiver, subject=email, method="password", role=role.value)
-    return Caller(receiver.workspace_id, f"ses_{name}", frozenset(), None, 1, Kind.SESSION, person=who)
-
-
-def doing(receiver: Receiver, caller: Caller) -> Doing:
-    return Doing(caller, receiver.now, receiver.random)
-
-
 def passport(receiver: Receiver) -> PassportRow:
     found = receiver.store.read(lambda tx: passports.in_force(tx, receiver.workspace_id, release_key(TARGET, DIGEST)))
     assert found is not None
@@ -71,27 +57,13 @@ def passport(receiver: Receiver) -> PassportRow:
 
 
 def says_yes(receiver: Receiver, caller: Caller, **changes: object) -> approve.Approved:
-    given: list[approve.Approved] = []
-
-    def write(done: approve.Approved) -> approve.Answered:
-        given.append(done)
-        return approve.Answered(200, b"{}")
-
     yes = replace(approve.Yes(passport(receiver).passport_id), **changes)  # type: ignore[arg-type]
-    approve.approve(receiver.store, receiver.signers, yes, doing(receiver, caller), approve.Reply(None, write))
-    return given[0]
+    return acting.approves(receiver, caller, yes)
 
 
 def waives(receiver: Receiver, caller: Caller, rule: str, **changes: object) -> waive.Waived:
-    given: list[waive.Waived] = []
-
-    def write(done: waive.Waived) -> waive.Answered:
-        given.append(done)
-        return waive.Answered(200, b"{}")
-
     wanted = replace(waive.Wanted(rule, TARGET, DIGEST, "known and accepted"), **changes)  # type: ignore[arg-type]
-    waive.waive(receiver.store, receiver.signers, wanted, doing(receiver, caller), waive.Reply(None, write))
-    return given[0]
+    return acting.waives(receiver, caller, wanted)
 
 
 def nothing_more(receiver: Receiver) -> int:
@@ -154,6 +126,27 @@ def test_two_who_approved_are_enough_for_the_judge(receiver: Receiver) -> None:
     )
     judged = judge(replace(facts(receiver.now), approvals=acts), (read_policy(POLICY.encode(), 1),))
     assert next(one for one in judged.findings if one.rule == "two-people").met
+
+
+def test_who_may_approve_no_more_has_approved_and_waived_nothing_until_they_may_again(receiver: Receiver) -> None:
+    anna = somebody(receiver, "anna")
+    says_yes(receiver, anna)
+    waives(receiver, anna, "tests")
+
+    def acts(role: Role) -> int:
+        changed = Account("anna@acme.example", role, "no password", receiver.now)
+        receiver.store.write(lambda tx: accounts.save(tx, receiver.workspace_id, changed))
+        found = receiver.store.read(
+            lambda tx: [
+                *gate_people.approvals(tx, receiver.workspace_id, bytes.fromhex(DIGEST), receiver.now),
+                *gate_people.waivers(tx, receiver.workspace_id, bytes.fromhex(DIGEST), receiver.now),
+            ]
+        )
+        return len(found)
+
+    assert {role: acts(role) for role in Role} == {
+        Role.VIEWER: 0, Role.OPERATOR: 0, Role.APPROVER: 2, Role.ADMIN: 2, Role.AUDITOR: 0,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,12 @@ async def test_two_approve_and_two_waive_and_the_release_goes(receiver: Receiver
     last = await ci.decided(QUESTION)
     assert (last["decision"], last["proceed"]) == ("ALLOW", True)
     shown = (await ci.get(f"{PASSPORTS}/{last['passportId']}")).json
-    assert sorted(found["by"][0] for found in shown["approvals"]) == [anna.email, bert.email]
+    assert sorted((found["by"][0], found["counted"]) for found in shown["approvals"]) == [
+        (anna.email, True), (bert.email, True),
+    ]  # fmt: skip
+    assert [found["counted"] for found in shown["waivers"]] == [True, True]
+    before = (await ci.get(f"{PASSPORTS}/{one['passportId']}")).json
+    assert {found["by"][0]: found["counted"] for found in before["approvals"]} == {anna.email: True, bert.email: False}
     assert [found["rules"] for found in shown["waivers"]] == [["no-findings"]] * 2
     comments = (await ci.get(path)).json["comments"]
     assert [(found["by"], found["text"]) for found in comments] == [(anna.email, "looking at it\nnow")]

@@ -97,19 +97,17 @@ def test_other_streams_and_other_collectors_are_as_they_were(receiver: Receiver)
 
 def test_a_key_that_came_in_on_a_branch_is_nobodys(receiver: Receiver) -> None:
     spool, caller = receiver.enrol()
-    old = replace(spool)
-    first = spool.entries(2)
+    first = spool.entries(3)
+    branch = spool.entry(spool.link(1, dsse.parse(first[0]).id))
     turn = spool.rotate(build.signer(71))
-    receiver.take(caller, "turn", [*first, turn])
+    assert told(receiver.take(caller, "turn", [first[0], branch, turn])) == [ACCEPTED] * 3
     aside = other_stream(spool, "aside")
     far = aside.entries(2)
     assert told(receiver.take(caller, "aside", far)) == [ACCEPTED] * 2
-    parted = spool.entry(spool.link(1, dsse.parse(first[0]).id))
-    receiver.take(caller, "parted", [parted])
-    assert stands(receiver, first[0], first[1]) == [ACCEPTED, FORKED]
+    receiver.take(caller, "parted", first[2:])
+    assert stands(receiver, first[0], branch, first[2]) == [ACCEPTED, FORKED, RETIRED]
     assert stands(receiver, *far) == [REVOKED] * 2
-    assert listed(receiver) == ids(first[1], parted, *far)
-    assert old.key.public.key_id != spool.key.public.key_id
+    assert listed(receiver) == ids(branch, first[2], *far)
 
 
 def test_a_release_knows_of_no_fork_that_is_found_later(receiver: Receiver) -> None:

@@ -13,7 +13,8 @@ from receiver import lookup, streams, watch
 from receiver.core.changes import Kind
 from receiver.core.completeness import Lack, Standing
 from receiver.core.ranges import Range
-from receiver.store import audit, register
+from receiver.core.revocation import Loss, What
+from receiver.store import audit, register, stream_states
 from receiver.streams import StreamView
 from shared import dsse
 from shared.encoding import digest_text
@@ -22,6 +23,7 @@ from shared.keyring import open_keyring
 from shared.predicates import GAP_CLOSED, GapClosed, Limits, Person
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, Spool, make_receiver, seeded, told
+from tests.helpers.held import end, take_back
 
 ANNA = Person(issuer="rcv", subject="anna@example.org", method="password", role="approver")
 BERT = Person(issuer="rcv", subject="bert@example.org", method="password", role="admin")
@@ -241,6 +243,28 @@ def test_a_new_stream_without_a_farewell_leaves_the_old_one_abandoned(receiver: 
     later(receiver, MINUTE)
     assert stream_of(receiver, spool).standing is Standing.RETIRED
     assert [one[0] for one in kinds(receiver, spool)] == [Kind.ABANDONED, Kind.RETIRED]
+
+
+def test_a_stream_of_a_collector_that_ended_is_looked_over_until_that_is_noted(receiver: Receiver) -> None:
+    def look() -> watch.Totals:
+        return watch.look(receiver.store, receiver.workspace_id, receiver.now)
+
+    spool, caller = receiver.enrol()
+    other, others = receiver.enrol(2)
+    for each, whose in ((spool, caller), (other, others)):
+        made = each.entries(3)
+        receiver.take(whose, "a", [made[0], made[2]])
+    assert (look().missing, look().standing) == (2, {Standing.LIVE: 2})
+    done = end(receiver, What.COLLECTOR, spool.collector_id, Loss.LOST)
+    look()
+    totals = look()
+    assert (totals.missing, totals.standing) == (1, {Standing.LIVE: 1, Standing.ENDED: 1})
+    assert [one[0] for one in kinds(receiver, spool)] == [Kind.GAP_FOUND, Kind.ENDED]
+    (seen, past) = receiver.store.read(lambda tx: stream_states.going(tx, receiver.workspace_id, receiver.now))
+    assert ([one.collector_id for one in seen], past) == ([other.collector_id], [Standing.ENDED])
+    take_back(receiver, done.revocation)
+    assert (look().missing, look().standing) == (2, {Standing.LIVE: 2})
+    assert [one[0] for one in kinds(receiver, spool)] == [Kind.GAP_FOUND, Kind.ENDED, Kind.BACK]
 
 
 def test_a_cloned_machine_is_a_fork_with_both_branches_held_from_where_they_part(receiver: Receiver) -> None:

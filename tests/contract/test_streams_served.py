@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from receiver import app, clock
 from receiver.commands.all import GROUP
 from receiver.core.tokens import Scope
+from receiver.store import disputes
 from receiver.web.journal import make_journal
 from tests.helpers.receiving import Receiver, Sender, quickstart_in
 
@@ -50,6 +51,7 @@ async def test_a_hole_shows_over_http_in_the_metrics_and_to_the_operator_who_clo
             4,
             4,
         ]
+        assert (stream["forkedFrom"], stream["twoHolders"]) == (None, False)
 
         async def shown(line: str) -> None:
             async with asyncio.timeout(PATIENCE):
@@ -63,16 +65,24 @@ async def test_a_hole_shows_over_http_in_the_metrics_and_to_the_operator_who_clo
         closed = asked(config, "streams", "close", stream["id"], "1-2", "--reason", "the disk died")
         assert (closed["first"], closed["last"]) == (1, 2)
         await shown("carnet_stream_missing_entries 0.0")
+        doubled = {(bytes.fromhex(stream["id"]), sender.key.public.key_id): 3}
+        with receiver.store() as store:
+            workspace, now = names.workspace, clock.utcnow()
+            store.write(lambda tx: disputes.note_holders(tx, workspace, sender.id, doubled, now))
+        (stream,) = (await receiver.get(f"/api/v1/collectors/{sender.id}/streams", receiver.token(Scope.READ))).json[
+            "items"
+        ]
+        assert (stream["complete"], stream["forkedFrom"], stream["twoHolders"]) == (False, None, True)
     found = asked(config, "streams", "show", stream["id"])
     assert found["holes"] == [{"first": 1, "last": 2, "kind": "known_lost"}]
-    assert [one["kind"] for one in found["events"]] == ["gap-closed", "gap-found"]
-    assert asked(config, "streams", "list", "--wrong") == {"items": []}
+    assert [one["kind"] for one in found["events"]] == ["two-holders", "gap-closed", "gap-found"]
+    assert [one["twoHolders"] for one in asked(config, "streams", "list", "--wrong")["items"]] == [True]
     assert asked(config, "streams", "missing", "--withdrawn") == {"items": []}
     assert (
         asked(config, "streams", "rhythm", sender.id, "--intermittent", "--lag-minutes", "60")["intermittent"] is True
     )
-    refused = CliRunner().invoke(
-        GROUP, ["streams", "close", stream["id"], "2-", "--reason", "x", "--config", str(config)]
-    )
-    assert refused.exit_code == 2
-    assert "such as 118-131" in refused.output
+    for gap, status, words in (("2-1-", 2, "such as 118-131"), ("5-", 1, "the stream is live")):
+        close = ["streams", "close", stream["id"], gap, "--reason", "x", "--config", str(config)]
+        refused = CliRunner().invoke(GROUP, close)
+        assert refused.exit_code == status, refused.output
+        assert words in refused.output + str(refused.exception)

@@ -21,6 +21,7 @@ from tests.helpers.fleet import Receiver, Spool, make_receiver, told
 from tests.helpers.held import ACCEPTED, FORKED, HOUR, RETIRED, REVOKED, end, ids, let_go, listed, stands, take_back
 
 NEW = build.signer(71)
+DUPLICATE = ("duplicate", None)
 
 
 @pytest.fixture
@@ -134,6 +135,45 @@ def test_what_was_there_before_the_rotation_loses_nothing_to_it_and_the_stream_p
 # --- two copies, of which one rotates ---
 
 
+def test_what_a_new_key_signs_before_its_rotation_is_held_and_told_about(receiver: Receiver) -> None:
+    spool, caller = receiver.enrol()
+    entries = spool.entries(3)
+    thief = replace(spool, key=NEW)
+    turn, later = spool.rotate(NEW), spool.entry()
+    receiver.take(caller, "A", [entries[0], turn, later])
+    forged = [thief.entry(thief.link(at, b"\x09" * 32)) for at in (1, 2, 3)]
+    assert told(receiver.take(caller, "thief", forged)) == [RETIRED] * 3, "below, and at the rotation's own place"
+    receiver.reopen()
+    assert told(receiver.take(caller, "again", forged)) == [DUPLICATE] * 3
+    assert (stands(receiver, *forged, later), listed(receiver)) == ([RETIRED] * 3 + [ACCEPTED], ids(*forged))
+    assert alarms(receiver, spool) == [Change(Kind.TWO_HOLDERS, 1)]
+    assert told(receiver.take(caller, "backlog", entries[1:])) == [ACCEPTED] * 2, "they took no place"
+    one = stream_of(receiver, spool)
+    assert (one.mark, one.forked_from, one.two_holders) == (4, None, True)
+    assert told(receiver.take(caller, "elsewhere", replace(thief, stream_id="d4" * 16).entries(1))) == [ACCEPTED]
+    done = end(receiver, What.KEY, NEW.public.key_id, Loss.COMPROMISED, since=None)
+    assert stands(receiver, *forged, later) == [REVOKED] * 4
+    take_back(receiver, done.revocation)
+    assert stands(receiver, *forged, later, *entries) == [RETIRED] * 3 + [ACCEPTED] * 4
+
+
+def test_what_a_new_key_signed_before_its_rotation_is_held_where_the_chain_names_it_and_when_it_is_settled(
+    receiver: Receiver,
+) -> None:
+    spool, caller = receiver.enrol()
+    first, old = spool.entry(), spool.key
+    spool.key = NEW
+    early = spool.entry()
+    spool.key = old
+    turn, later = spool.rotate(NEW), spool.entry()
+    receiver.take(caller, "A", [first, turn, later])
+    done = end(receiver, What.KEY, NEW.public.key_id, Loss.COMPROMISED, since=None)
+    assert told(receiver.take(caller, "B", [early])) == [REVOKED]
+    take_back(receiver, done.revocation)
+    assert stands(receiver, first, early, later) == [ACCEPTED, RETIRED, ACCEPTED]
+    assert stream_of(receiver, spool).mark == 3, "its place is its own, since the rotation names it"
+
+
 def test_a_copy_that_goes_on_under_the_old_key_is_told_about_once(receiver: Receiver) -> None:
     spool, caller = receiver.enrol()
     receiver.take(caller, "a", spool.entries(3))
@@ -204,7 +244,8 @@ def test_a_fork_that_is_found_later_holds_again_whatever_was_released_above_it(p
     let_go(plain, above)
     assert stands(plain, above) == [ACCEPTED]
     branch = replace(spool, key=NEW)
-    plain.take(caller, "fork", [branch.entry(branch.link(2, dsse.parse(below[1]).id))])
+    plain.take(caller, "fork", [branch.entry(branch.link(5, turn.id)) for _ in range(2)])
+    assert stream_of(plain, spool).forked_from == 5
     assert stands(plain, above) == [RETIRED]
 
 
@@ -245,10 +286,10 @@ def test_a_branch_that_a_revocation_holds_parts_nothing_until_that_is_taken_back
     turn, more = spool.rotate(NEW), spool.entries(2)
     receiver.take(caller, "b", [turn, *more])
     receiver.now += 24 * HOUR
-    branch = spool.entry(spool.link(0, None))
+    branch = spool.entry(spool.link(4, dsse.parse(turn).id))
     late = spool.entry()
     assert told(receiver.take(caller, "thief", [branch, late])) == [FORKED, FORKED]
-    assert stands(receiver, *entries) == [FORKED] * 3
+    assert stands(receiver, *entries, *more) == [ACCEPTED] * 3 + [FORKED] * 2
     since = receiver.now - HOUR
     receiver.now += HOUR
     done = end(receiver, What.KEY, spool.key.public.key_id, Loss.COMPROMISED, since)
@@ -256,8 +297,8 @@ def test_a_branch_that_a_revocation_holds_parts_nothing_until_that_is_taken_back
     assert stands(receiver, branch, late) == [REVOKED, REVOKED]
     assert stream_of(receiver, spool).forked_from is None
     take_back(receiver, done.revocation)
-    assert stands(receiver, *entries, branch, late) == [FORKED] * 5
-    assert stream_of(receiver, spool).forked_from == 0
+    assert stands(receiver, *entries, *more, branch, late) == [ACCEPTED] * 3 + [FORKED] * 4
+    assert stream_of(receiver, spool).forked_from == 4
 
 
 def test_what_came_on_the_honest_side_of_a_fork_is_good_once_the_other_branch_is_nobodys(plain: Receiver) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import sys
 import tempfile
@@ -22,6 +23,10 @@ _INVITATIONS = "/api/v1/collectors/invitations"
 _HOOKS = "tests.helpers.schemathesis_hooks"
 
 
+_EXAMPLES = 4
+"""Of the phases that draw at random; the phase that walks the document asks about a hundred of each operation."""
+
+
 @dataclass(frozen=True)
 class Ran:
     """How it ended, what it said, and the log of the receiver."""
@@ -29,6 +34,14 @@ class Ran:
     good: bool
     said: str
     log: str
+
+
+async def finds_nothing(root: str) -> None:
+    """Ask at the size of `make test`: nothing is found, and the receiver refuses requests and does nothing worse."""
+    ran = await ask(_EXAMPLES, seed=16, root=root)
+    assert ran.good, ran.said
+    assert "No issues found" in ran.said
+    assert {json.loads(line)["event"] for line in ran.log.splitlines()} <= {"request_refused"}
 
 
 async def ask(max_examples: int, seed: int, root: str = API) -> Ran:

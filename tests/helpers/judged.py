@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from shared.judging.judge import judge
 from shared.judging.policy import Policy
 from shared.judging.policyfile import read_policy
@@ -28,6 +30,13 @@ def policy(*rules: str, mode: str = "enforce", name: str = "p", validity: str = 
         lines += [f"  - id: {name_of}", f"    title: {name_of} holds", f"    otherwise: {otherwise}", f"    {test}"]
         lines += [f"    {one.replace('=', ': ')}" for one in more]
     return read_policy("\n".join(lines).encode() + b"\n", 1)
+
+
+def signed(known: Facts, *policies: Policy, seen: Facts | None = None) -> Facts:
+    """The same facts, where all approvals were given on what is found in them, or in others that were `seen` then."""
+    findings = judge(known if seen is None else seen, policies).findings
+    marks = frozenset(mark for one in findings for mark in one.marks)
+    return replace(known, approvals=tuple(replace(one, findings=marks) for one in known.approvals))
 
 
 def only(judgement: Judgement) -> Finding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -12,8 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.encoding import JsonObject
-from shared.judging.alone import alone
-from shared.judging.grouping import Evidence
+from shared.judging.ageing import Asked
+from shared.judging.alone import alone, each_alone
+from shared.judging.counting import together
+from shared.judging.grouping import _REPORT, _VOICE, Evidence
+from shared.judging.one_group import _Judging, judged
+from shared.judging.plain import plain as plain_of
 from shared.judging.values import Basis, Facts, Group, Link, Piece
 from tests.helpers.facts import COMMIT, DIGEST, NOW, OTHER_COMMIT, TARGET, by_chain, facts, ingested, link, stream
 
@@ -344,6 +349,42 @@ def test_a_post_that_passed_changes_nothing_where_a_signature_is_due(known: Fact
     post = replace(plain(50, passed=True, skipped=3, key="c"), basis=Basis.POSTED, digests=frozenset({DIGEST}))
     more = replace(known, evidence=(*known.evidence, replace(post, received_at=NOW, observed_at=NOW)))
     assert holds(known, asks) == holds(more, asks)
+
+
+# --- the quick way says what the long way says ---
+
+
+@settings(max_examples=150, deadline=None)
+@given(WORLDS | voices(), ASKS)
+def test_a_plain_group_is_what_sorting_it_out_would_make_of_it(known: Facts, asks: Asks) -> None:
+    evidence = Evidence(known)
+    asked = Asked(NOW, signed=asks.signed, max_age=hours(asks.hours))
+    for way, piles in ((_REPORT, evidence._bound), (_VOICE, evidence._there)):  # noqa: SLF001 - no rule asks for these
+        for pile in (pile for named in piles.values() for pile in named.values()):
+            if plain_of(pile, asked, fleeting=way.fleeting) is not None:
+                sorted_out = _Judging(pile, asked, way).group((), ())
+                assert in_one_order(judged(pile, asked, way)) == in_one_order(sorted_out)
+
+
+def in_one_order(group: Group) -> object:
+    """A group as rules see it: in which order its members are says nothing."""
+    reading = group.reading
+    members = sorted(one.id for one in reading.members)
+    return group._replace(reading=reading._replace(members=())), members
+
+
+def test_what_members_say_together_does_not_rest_on_the_order_in_which_they_are_given() -> None:
+    said: list[JsonObject] = [
+        {"totalTests": 3, "passed": 3, "suites": [{"name": "b"}], "durationSeconds": 0.1},
+        {"totalTests": 2, "passed": 2, "suites": [{"name": "a"}], "durationSeconds": 0.2},
+        {"totalTests": 1, "passed": 1, "suites": [{"name": "c"}], "durationSeconds": 0.3},
+    ]
+    pieces = [replace(plain(at, passed=True, skipped=0, key=f"{3 - at}"), evidence=one) for at, one in enumerate(said)]
+    together_of = [together("TEST_RESULTS", each_alone(order)) for order in itertools.permutations(pieces)]
+    assert all(one == together_of[0] for one in together_of)
+    assert together_of[0] == {
+        "totalTests": 6, "passed": 6, "suites": [{"name": "c"}, {"name": "a"}, {"name": "b"}], "durationSeconds": 0.6
+    }  # fmt: skip
 
 
 # --- red cannot hide ---

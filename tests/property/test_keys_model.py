@@ -44,9 +44,12 @@ class Key:
     owner: int
     added_at: datetime
     by: str | None = None
+    introduced: tuple[str, int] | None = None
     retired: tuple[str, int] | None = None
 
     def fits(self, stream: str, sequence: int) -> bool:
+        if self.introduced is not None and stream == self.introduced[0] and sequence <= self.introduced[1]:
+            return False
         return self.retired is None or (stream == self.retired[0] and sequence < self.retired[1])
 
 
@@ -76,11 +79,15 @@ class Made:
 
 @dataclass
 class Member:
-    """A collector, and whoever has a copy of one of its keys; the thief has a stream of his own."""
+    """A collector, and whoever has a copy of one of its keys; the thief has a stream of his own.
+
+    `early` is what its keys signed, by whomever, at places before the rotations that introduced them.
+    """
 
     spool: Spool
     honest: list[Made] = field(default_factory=list)
     forged: list[Made] = field(default_factory=list)
+    early: list[Made] = field(default_factory=list)
     thief: Spool | None = None
 
 
@@ -142,6 +149,9 @@ class KeysModel(RuleBasedStateMachine):
 
     def received(self, member: Member, one: Made) -> datetime:
         """When the first receipt covered it, or one behind it without a hole."""
+        if one in member.early:
+            assert one.received_at is not None
+            return one.received_at
         made = member.honest if one in member.honest else member.forged
         shown: datetime | None = None
         for later in reversed(made[one.sequence :]):
@@ -221,11 +231,25 @@ class KeysModel(RuleBasedStateMachine):
         else:
             self._sign(member, member.thief, 1, timedelta(days=-30))
 
+    @rule(who=st.integers(0, 9), below=st.integers(0, 9), thief=st.booleans())
+    def sign_early(self, who: int, below: int, thief: bool) -> None:  # noqa: FBT001 - drawn
+        """Sign with a key at or before the place of the rotation that brings it, and let it come behind that."""
+        member = self._member(who)
+        made, spool = (member.forged, member.thief) if thief else (member.honest, member.spool)
+        turned = [one for one in made if one.introduces is not None]
+        if spool is None or not turned or spool.key.public.key_id != turned[-1].introduces:
+            return
+        at = max(0, turned[-1].sequence - below)
+        link = spool.link(at, spool.random(32) if at else None)
+        entry = spool.entry(link, observed_at=self.receiver.now)
+        member.early.append(Made(entry, spool.key.public.key_id, spool.stream_id, at))
+        self._deliver(member, [turned[-1], member.early[-1]], behind=False)
+
     @rule(who=st.integers(0, 9), picks=st.lists(st.integers(0, 1_000), min_size=1, max_size=10), behind=st.booleans())
     def deliver(self, who: int, picks: list[int], behind: bool) -> None:  # noqa: FBT001 - drawn
         """Any of what was made, in any order, once or again, at a process whose clock may be behind."""
         member = self._member(who)
-        made = member.honest + member.forged
+        made = member.honest + member.forged + member.early
         self._deliver(member, [made[-1 - pick % len(made)] for pick in picks], behind=behind)
 
     @rule(who=st.integers(0, 9))
@@ -252,8 +276,9 @@ class KeysModel(RuleBasedStateMachine):
         if wanted not in (DUPLICATE, UNKNOWN):
             one.door, one.received_at = wanted, max(now, self.last_revocation)
             if one.introduces is not None and wanted == ACCEPTED:
-                self.keys[one.introduces] = Key(self.members.index(member), one.received_at, one.key)
-                self.keys[one.key].retired = (one.stream, one.sequence)
+                place = one.stream, one.sequence
+                self.keys[one.introduces] = Key(self.members.index(member), one.received_at, one.key, place)
+                self.keys[one.key].retired = place
         return wanted
 
     def _take(self, member: Member, chosen: list[Made], batch_id: str, now: datetime) -> list[tuple[str, str | None]]:
@@ -335,7 +360,7 @@ class KeysModel(RuleBasedStateMachine):
     @invariant()
     def everything_stands_as_the_model_has_it(self) -> None:
         for member in self.members:
-            for one in (*member.honest, *member.forged):
+            for one in (*member.honest, *member.forged, *member.early):
                 if one.door is not None and one.introduces is None and one.key in self.keys:
                     id_ = dsse.parse(one.entry).id
                     found = lookup.attestation(self.receiver.store, self.receiver.workspace_id, id_).standing

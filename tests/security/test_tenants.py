@@ -96,6 +96,7 @@ RUN: JsonObject = {
     "workflowName": "ci",
     "status": "COMPLETED",
     "conclusion": "SUCCESS",
+    "triggeredBy": "author@acme.example",
 }
 ARTIFACT: JsonObject = {
     "repositoryFullName": "acme/payments-api",

@@ -126,6 +126,8 @@ class Stream(AnswerModel):
     """Every number up to there that is not here, in rising order."""
     forked_from: Count | None
     """The first number that stands there twice with different content."""
+    two_holders: bool
+    """Somebody signs with a key of it where that is not good: two hold the key, until it is revoked."""
     closed: bool
     """The collector said that nothing follows."""
     last_beat: Count | None
@@ -219,6 +221,7 @@ def _stream(view: stream_cases.StreamView) -> Stream:
         known_to=_number(view.known_to),
         holes=tuple(Hole(first=first, last=last, kind=kind) for kind, (first, last) in view.holes),
         forked_from=view.forked_from,
+        two_holders=view.two_holders,
         closed=view.closed,
         last_beat=view.beat,
         heard_at=view.heard_at,

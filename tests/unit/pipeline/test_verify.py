@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -94,6 +94,18 @@ def test_what_is_not_authentic_exits_77_and_says_why(tmp_path: Path) -> None:
     bundle.write_bytes(b"\xff")
     assert carnet_verify(bundle, "--key", PINNED, "--authentic").status == 77
     assert carnet_verify(bundle).status == 77
+
+
+def test_an_envelope_that_is_gone_and_a_foreign_workspace_with_the_same_names_exit_77(tmp_path: Path) -> None:
+    made, foreign = world(), World(root=signer(66), decision=signer(67))
+    foreign.report()
+    whole, stranger = made.bundle(), foreign.bundle()
+    path = tmp_path / "passport.bundle"
+    for bundle in (replace(whole, inputs=whole.inputs[1:]), stranger):
+        path.write_bytes(emit_bundle(bundle))
+        assert carnet_verify(path, "--key", PINNED, *FOR, *THEN).status == 77
+    path.write_bytes(emit_bundle(stranger))
+    assert carnet_verify(path, "--key", signer(66).public.key_id, "--authentic").status == 0
 
 
 def test_without_a_key_it_shows_the_fingerprint_to_compare_and_exits_2(tmp_path: Path) -> None:

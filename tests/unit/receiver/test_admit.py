@@ -1,5 +1,7 @@
 """What admission says to each kind of entry, before anything about its stream is known."""
 
+from dataclasses import replace
+
 import pytest
 
 from receiver.core.admit import Examined, KeyState, KnownKey, Unreadable, examine
@@ -115,6 +117,7 @@ def test_without_limits_nothing_must_be_named() -> None:
 
 
 STREAM, OTHER_STREAM = bytes.fromhex(build.STREAM_ID), bytes(16)
+NEW_AT_6 = KnownKey(build.signer().public, KeyState.ACTIVE, introduced_at=6, introduced_stream=STREAM)
 
 
 @pytest.mark.parametrize(
@@ -126,8 +129,32 @@ STREAM, OTHER_STREAM = bytes.fromhex(build.STREAM_ID), bytes(16)
         (KnownKey(build.signer().public, KeyState.RETIRED, 8, OTHER_STREAM), Code.KEY_RETIRED),
         (KnownKey(build.signer().public, KeyState.RETIRED), Code.KEY_RETIRED),
         (KnownKey(build.signer().public, KeyState.REVOKED), Code.KEY_REVOKED),
+        (NEW_AT_6, None),
+        (replace(NEW_AT_6, introduced_at=7), Code.KEY_RETIRED),
+        (replace(NEW_AT_6, introduced_at=8), Code.KEY_RETIRED),
+        (replace(NEW_AT_6, introduced_at=8, introduced_stream=OTHER_STREAM), None),
+        (replace(NEW_AT_6, introduced_at=7, state=KeyState.REVOKED), Code.KEY_REVOKED),
+        (replace(NEW_AT_6, state=KeyState.RETIRED, retired_from=8, retired_stream=STREAM), None),
+        (
+            replace(NEW_AT_6, introduced_at=7, state=KeyState.RETIRED, retired_from=8, retired_stream=STREAM),
+            Code.KEY_RETIRED,
+        ),
     ],
-    ids=["active", "below the rotation", "from the rotation on", "another stream", "never said from when", "revoked"],
+    ids=[
+        "active",
+        "below the rotation",
+        "from the rotation on",
+        "another stream",
+        "never said from when",
+        "revoked",
+        "behind its introduction",
+        "at its introduction",
+        "before its introduction",
+        "in another stream than that",
+        "before it, and revoked",
+        "between two rotations",
+        "before the first of two",
+    ],
 )
 def test_what_a_key_is_good_for_is_a_matter_of_its_state_and_of_the_place(known: KnownKey, hold: Code | None) -> None:
     assert known.hold(STREAM, 7) is hold

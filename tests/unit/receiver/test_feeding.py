@@ -84,7 +84,11 @@ def test_what_is_not_here_is_lacking_for_whatever_reason_until_people_close_it()
 def test_a_stream_that_was_left_behind_is_settled_once_people_closed_all_that_it_lacks() -> None:
     assert fact(Standing.ABANDONED).abandoned
     assert fact(Standing.ABANDONED, {Lack.KNOWN_LOST: ((1, 2),), Lack.MISSING: ((4, 4),)}).abandoned
-    assert not fact(Standing.ABANDONED, {Lack.KNOWN_LOST: ((1, 2),)}).abandoned
+    for settled in (fact(Standing.ABANDONED, {Lack.KNOWN_LOST: ((1, 2),)}), fact(Standing.ABANDONED, is_over=True)):
+        assert (settled.abandoned, settled.retired) == (False, True)
+    assert fact(Standing.ABANDONED, {Lack.MISSING: ((4, 4),)}, is_over=True).abandoned
+    forked = fact(Standing.ABANDONED, is_over=True, two_holders=True)
+    assert (forked.abandoned, forked.retired, forked.closed) == (False, False, 1)
 
 
 def test_two_who_sign_with_one_key_are_a_fork() -> None:

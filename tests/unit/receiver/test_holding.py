@@ -15,6 +15,7 @@ from tests.helpers.build import NOW, signer
 STREAM, ELSEWHERE = bytes(16), bytes(15) + b"\x01"
 ACTIVE = KnownKey(signer().public, KeyState.ACTIVE)
 RETIRED = KnownKey(signer().public, KeyState.RETIRED, 7, STREAM)
+EARLY = replace(ACTIVE, introduced_at=5, introduced_stream=STREAM)
 GOOD = Case(None, (STREAM, 5), has_place=True, key=ACTIVE, forked_from=None)
 ENDED = replace(GOOD, code=Code.KEY_REVOKED)
 
@@ -37,6 +38,8 @@ ENDED = replace(GOOD, code=Code.KEY_REVOKED)
         pytest.param(replace(ENDED, key=RETIRED), None, id="retired, and it fits"),
         pytest.param(replace(ENDED, key=RETIRED, has_place=False), Code.KEY_RETIRED, id="retired, and it does not fit"),
         pytest.param(replace(ENDED, key=RETIRED, spot=(ELSEWHERE, 5)), Code.KEY_RETIRED, id="retired, elsewhere"),
+        pytest.param(replace(ENDED, key=EARLY), Code.KEY_RETIRED, id="before its key was introduced"),
+        pytest.param(replace(ENDED, key=EARLY, spot=(STREAM, 6)), None, id="behind where its key was introduced"),
         pytest.param(replace(ENDED, key=None), Code.KEY_REVOKED, id="its key was revoked for ever"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Table
 
 from receiver import fsck, lookup
-from receiver.store import attestations, gate_tables, revisions, workspaces
+from receiver.store import attestations, gate_tables, revisions, triggered, workspaces
 from receiver.store import migrate as migrations
 from receiver.store.engine import Store
 from receiver.store.metadata import METADATA
@@ -18,10 +18,11 @@ from receiver.store.migrate import migrate
 from shared.predicates import Limits
 from tests.helpers import build
 from tests.helpers.fleet import make_receiver
+from tests.helpers.posts import COMMIT
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 STORED = 12
-EVIDENCE = {"receiver-0001": 12, "receiver-0002": 9, "receiver-0009": 9}
+EVIDENCE = {"receiver-0001": 12, "receiver-0002": 9, "receiver-0009": 9, "receiver-0010": 7}
 """How much of what is stored is evidence; the rest are a run, an artifact and a deployment."""
 GATE = {name for name, value in vars(gate_tables).items() if isinstance(value, Table)}
 
@@ -112,3 +113,21 @@ def test_a_fork_of_an_older_database_was_known_to_no_release_and_no_revocation_e
         assert {row[0] for row in database.execute("SELECT forked_after FROM streams")} == {last}
         kept = database.execute("SELECT kind, sequence, known_after, key_id FROM disputes").fetchall()
         assert set(kept) == {("parted", 1, last, bytes(32))}
+
+
+def test_whom_older_words_on_a_run_named_stay_authors_of_its_commits(tmp_path: Path) -> None:
+    """One run of 0010: early without a commit, octocat at one commit, somebody at another."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    path = Path(shutil.copy(FIXTURES / "receiver-0010" / "receiver.db", folder))
+    path.chmod(0o600)
+    migrate(f"sqlite:///{path}")
+    store = Store.open(f"sqlite:///{path}")
+    try:
+        (workspace_id,) = store.read(workspaces.all_ids)
+        first = store.read(lambda tx: triggered.of_commits(tx, workspace_id, [COMMIT]))
+        then = store.read(lambda tx: triggered.of_commits(tx, workspace_id, ["c" * 40]))
+        assert first == {"Early", "Octocat"}
+        assert then == {"Early", "Octocat", "Somebody"}
+    finally:
+        store.close()

@@ -191,7 +191,7 @@ def test_a_rotation_that_counts_retires_the_old_key_at_its_place_in_its_stream()
     after = turn(Spool().sender().keys, rotation(5), counts=True)
     assert after == {
         old_id: KnownKey(build.signer().public, KeyState.RETIRED, 5, STREAM),
-        NEW.public.key_id: KnownKey(NEW.public, KeyState.ACTIVE),
+        NEW.public.key_id: KnownKey(NEW.public, KeyState.ACTIVE, introduced_at=5, introduced_stream=STREAM),
     }
     assert after[old_id].hold(STREAM, 4) is None
     assert after[old_id].hold(STREAM, 5) is Code.KEY_RETIRED
@@ -201,4 +201,4 @@ def test_a_rotation_that_counts_retires_the_old_key_at_its_place_in_its_stream()
 def test_a_rotation_that_does_not_count_leaves_the_old_key_and_makes_the_new_one_known_as_revoked() -> None:
     before = Spool().sender().keys
     after = turn(before, rotation(), counts=False)
-    assert after == {**before, NEW.public.key_id: KnownKey(NEW.public, KeyState.REVOKED)}
+    assert after == {**before, NEW.public.key_id: KnownKey(NEW.public, KeyState.REVOKED, None, None, 5, STREAM)}

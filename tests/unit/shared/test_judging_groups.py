@@ -160,6 +160,24 @@ MEMBERS: list[tuple[str, tuple[Piece, ...], list[str], bool]] = [
         False,
     ),
     (
+        "a post never replaces what another voice posted",
+        (
+            posted(red("a", **OLD), source_key="post", source="ci", voice="one"),
+            posted(green("b", **NEW, **RERUN), source_key="post", source="ci", voice="two"),
+        ),
+        ["a", "b"],
+        False,
+    ),
+    (
+        "but what its own voice posted",
+        (
+            posted(red("a", **OLD), source_key="post", source="ci", voice="one"),
+            posted(green("b", **NEW), source_key="post", source="ci", voice="one"),
+        ),
+        ["b"],
+        True,
+    ),
+    (
         "a post of a newer run replaces a post",
         (posted(red("a", **OLD)), posted(green("b", **NEW, **RERUN))),
         ["b"],

@@ -15,28 +15,28 @@ ANNE, BERT, CLEO = actor("anne"), actor("bert"), actor("cleo")
 
 
 def test_two_approvers_are_enough_where_two_are_asked_for() -> None:
-    votes = people.approvals(facts(approvals=(approval(ANNE, "r"), approval(BERT, "r"))), "r", 2, DAY)
+    votes = people.approvals(facts(approvals=(approval(ANNE, "r"), approval(BERT, "r"))), "r", 2, DAY, {})
     assert votes.enough
     assert [one.name for one in votes.voices] == ["anne@acme", "bert@acme"]
 
 
 def test_one_person_who_approves_twice_counts_once() -> None:
     again = approval(ANNE, "r", id="sha256:again", at=ago(minutes=1))
-    votes = people.approvals(facts(approvals=(approval(ANNE, "r"), again)), "r", 2, DAY)
+    votes = people.approvals(facts(approvals=(approval(ANNE, "r"), again)), "r", 2, DAY, {})
     assert not votes.enough
     assert len(votes.voices) == 1
 
 
 def test_two_accounts_that_share_an_identity_are_one_person() -> None:
     other = actor("anne2", "approver", "anne@acme")
-    votes = people.approvals(facts(approvals=(approval(ANNE, "r"), approval(other, "r"))), "r", 2, DAY)
+    votes = people.approvals(facts(approvals=(approval(ANNE, "r"), approval(other, "r"))), "r", 2, DAY, {})
     assert not votes.enough
 
 
 @pytest.mark.parametrize("author", ["anne@acme", "anne-on-github", "ANNE@acme", "usr_anne"])
 def test_nobody_approves_their_own_release_under_any_identity(author: str) -> None:
     anne = actor("anne", "approver", "anne-on-github")
-    votes = people.approvals(facts(approvals=(approval(anne, "r"),), authors=frozenset({author})), "r", 1, DAY)
+    votes = people.approvals(facts(approvals=(approval(anne, "r"),), authors=frozenset({author})), "r", 1, DAY, {})
     assert not votes.enough
     assert "author or requester" in votes.considered[0].detail
 
@@ -44,14 +44,14 @@ def test_nobody_approves_their_own_release_under_any_identity(author: str) -> No
 def test_an_author_cannot_approve_through_a_second_account_of_theirs() -> None:
     first, second = actor("anne", "approver", "a-login"), actor("ann", "approver", "a-login")
     known = facts(approvals=(approval(first, "r"), approval(second, "r")), authors=frozenset({"ann@acme"}))
-    assert not people.approvals(known, "r", 1, DAY).voices
+    assert not people.approvals(known, "r", 1, DAY, {}).voices
 
 
 def test_an_unknown_author_costs_one_approver_more() -> None:
     known = facts(approvals=(approval(ANNE, "r"), approval(BERT, "r")), authors=frozenset())
-    assert people.approvals(known, "r", 2, DAY).needed == 3
-    assert not people.approvals(known, "r", 2, DAY).enough
-    assert people.approvals(known, "r", 1, DAY).enough
+    assert people.approvals(known, "r", 2, DAY, {}).needed == 3
+    assert not people.approvals(known, "r", 2, DAY, {}).enough
+    assert people.approvals(known, "r", 1, DAY, {}).enough
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_an_unknown_author_costs_one_approver_more() -> None:
     ],
 )
 def test_an_approval_that_does_not_hold_here_is_refused_and_says_why(change: dict[str, object], why: str) -> None:
-    votes = people.approvals(facts(approvals=(changed(approval(ANNE, "r"), change),)), "r", 1, DAY)
+    votes = people.approvals(facts(approvals=(changed(approval(ANNE, "r"), change),)), "r", 1, DAY, {})
     assert not votes.enough
     assert why in votes.considered[0].detail
 
@@ -122,6 +122,6 @@ def test_enough_ends_when_the_first_of_those_that_are_needed_ends() -> None:
 
 def test_the_order_of_acts_means_nothing() -> None:
     given = (approval(ANNE, "r"), approval(BERT, "r"), approval(CLEO, "r", digest="e" * 64))
-    forward = people.approvals(facts(approvals=given), "r", 2, DAY)
-    assert people.approvals(facts(approvals=given[::-1]), "r", 2, DAY) == forward
+    forward = people.approvals(facts(approvals=given), "r", 2, DAY, {})
+    assert people.approvals(facts(approvals=given[::-1]), "r", 2, DAY, {}) == forward
     assert DIGEST not in {one.id for one in forward.considered}

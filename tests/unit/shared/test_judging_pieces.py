@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ import pytest
 from shared import dsse, predicates, statement
 from shared.encoding import digest_text, format_time
 from shared.errors import Code, MalformedError
+from shared.judging.alone import alone
 from shared.judging.consents import approval_of, waiver_of
-from shared.judging.pieces import Told, is_evidence, links_of, nameless, piece_of
+from shared.judging.pieces import Told, heard, is_evidence, links_of, nameless, piece_of
 from shared.judging.values import Actor, Basis, Link, Target
 from shared.statement import Subject, subject_commit, subject_sha256
 from tests.helpers import build
@@ -128,6 +130,17 @@ def test_posts_of_one_source_external_id_and_type_are_states_of_one_report() -> 
     assert piece_of(claimed(**found), TOLD).source_key == digest("natural")
 
 
+@pytest.mark.parametrize("record", ["attestation", "artifact", "ingested"])
+def test_posts_of_two_voices_are_states_of_two_reports_whatever_they_name(record: str) -> None:
+    def by(voice: str, **details: str) -> Piece:
+        token = {"id": "tok_1", "label": "ci", "voice": digest(voice)}
+        return piece_of(claimed(record=record, token=token, details=details, source_key=digest("natural")), TOLD)
+
+    for said in ({"source": "ci", "resourceId": "9", "externalId": "9"}, {}):
+        assert by("one", **said).source_key == by("one", **said).source_key != by("two", **said).source_key
+        assert by("one", **said).voice == digest("one")
+
+
 def test_a_run_that_was_posted_is_found_by_its_own_fields() -> None:
     fields = {"externalId": "17", "source": "ci", "workflowName": "build"}
     said = {"type": "CUSTOM", "name": "build", "passed": True, "evidence": fields}
@@ -217,3 +230,21 @@ def test_an_approval_and_a_waiver_are_what_was_signed_and_who_they_are_known_to_
     with pytest.raises(MalformedError):
         approval_of(act, names)
     assert digest_text(act.verified.id) == both.id
+
+
+@pytest.mark.parametrize(
+    "changed", [{}, {"arrival": 9}, {"held": None}, {"against": ()}, {"repeat_of": None}, {"received_at": NOW}]
+)
+def test_what_was_heard_before_is_told_anew_as_it_would_be_read(changed: dict[str, object]) -> None:
+    for one in (collected(claim=PROVENANCE), claimed()):
+        before, now = heard(one, TOLD), replace(TOLD, **changed)  # type: ignore[arg-type]
+        alone(before.piece)
+        again, read_again = before.again(now), heard(one, now)
+        assert again == read_again
+        assert alone(again.piece) == alone(read_again.piece)
+        assert (alone(again.piece) is alone(before.piece)) == (changed.keys() <= {"arrival"})
+
+
+def test_nobody_forgets_who_says_when_something_was_received() -> None:
+    with pytest.raises(MalformedError, match="nobody says when"):
+        heard(collected(), TOLD).again(Told(None))

@@ -156,6 +156,11 @@ def test_a_long_action_is_wrapped_and_not_cut_where_there_is_room() -> None:
     assert text.count("--reason TEXT") == 4
 
 
+def test_of_findings_that_are_alike_each_has_its_own_place_on_the_screen() -> None:
+    alike = [unmet("r", Cause.FAILED, next_action="run it again")] * 13
+    assert len(page(request(), judged(*alike, warnings=("one note",)), ID, URL).split("\n")) <= LINES
+
+
 def test_what_does_not_print_never_reaches_the_terminal() -> None:
     bad = unmet("r", Cause.FAILED, reason="\x1b[31mred\nnew line\x00", next_action="\x1b]0;title\x07", who="w\x9b")
     text = page(request(), judged(bad), ID)

@@ -98,3 +98,7 @@ def test_both_ways_agree_on_mutants(at: int, cut: int, put: bytes) -> None:
 )
 def test_what_is_spelled_otherwise_is_left_to_the_strict_way(data: bytes) -> None:
     assert not agrees(data)
+
+
+def test_what_is_large_and_flat_is_read_quickly_too() -> None:
+    assert agrees(canonical({"evidence": [{"against": [], "arrival": one} for one in range(200)]}))
