@@ -99,7 +99,12 @@ def _glance(tx: Tx, asking: Asking) -> Decided | None:
     """Look whether the decision in force holds; of a release without one only what there is to read is read."""
     if _in_force(tx, asking) is not None:
         return _found(tx, asking)[0]
-    look_ahead(tx, asking.caller.workspace_id, asking.request, asking.memory)
+    try:
+        look_ahead(tx, asking.caller.workspace_id, asking.request, asking.memory)
+    except TryLaterError:
+        raise
+    except Exception:  # noqa: BLE001, S110 - whoever decides meets the same, and makes a HOLD of it
+        pass
     return None
 
 

@@ -8,7 +8,6 @@ worked out now. What was parsed or walked once is remembered (`Memory`), since w
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
@@ -36,7 +35,7 @@ from receiver.store.gate_streams import Asked
 from receiver.store.gate_targets import KnownTargets
 from receiver.store.known_since import KnownSince
 from shared.encoding import digest_text
-from shared.errors import Code, MalformedError, StateError
+from shared.errors import Code, StateError
 from shared.judging.contradictions import OF_OTHERS
 from shared.judging.identities import identities_of
 from shared.judging.pieces import Told
@@ -114,12 +113,8 @@ def facts_of(
 
 
 def look_ahead(tx: Tx, workspace_id: str, request: Request, memory: Memory) -> None:
-    """Read what a question is about into memory, so that whoever then judges it under a lock holds that the less.
-
-    What is wrong with it is left to whoever judges.
-    """
-    with suppress(MalformedError, StateError):
-        _Look(tx, workspace_id, request, memory).gather_own()
+    """Read what a question is about into memory, so that whoever then judges it under a lock holds that the less."""
+    _Look(tx, workspace_id, request, memory).gather_own()
 
 
 class _Look:
@@ -220,8 +215,8 @@ class _Look:
                 found[n] = latest
         return found
 
-    def _take(self, numbers: Iterable[int]) -> None:
-        new = [n for n in numbers if n not in self._known]
+    def _take(self, ids: Mapping[int, bytes]) -> None:
+        new = {n: id_ for n, id_ in ids.items() if n not in self._known}
         self._known |= self._memory.statements.read(self._tx, self._workspace_id, new)
 
     def _take_firsts(self) -> None:

@@ -6,9 +6,9 @@ only near, or tells how a target is, the newest is found, so that a question cos
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import ColumnElement, Select, bindparam, literal_column, or_, select, union_all
 
@@ -32,7 +32,7 @@ _NEAR_EACH = 5
 
 # Asked for with every question: built once, since building a query takes several times as long as running it.
 _ABOUT = (
-    select(attestations.c.n)
+    select(attestations.c.n, attestations.c.id)
     .join_from(subjects, attestations, subjects.c.n == attestations.c.n)
     .where(
         subjects.c.workspace_id == bindparam("its_workspace"),
@@ -41,9 +41,14 @@ _ABOUT = (
     )
     .limit(MOST + 1)
 )
-_BY_ID = select(attestations.c.n).where(
+_BY_ID = select(attestations.c.n, attestations.c.id).where(
     attestations.c.workspace_id == bindparam("its_workspace"),
     attestations.c.id.in_(bindparam("its_ids", expanding=True)),
+)
+_NUMBERED = select(attestations.c.n, attestations.c.id).where(
+    attestations.c.n.in_(bindparam("its_numbers", expanding=True)),
+    # As `keyed.of_workspace` says.
+    attestations.c.workspace_id + "" == bindparam("its_workspace"),
 )
 
 
@@ -87,38 +92,43 @@ _SAID_OF = (
 """Whether anything was ingested of a target: of most nothing is, and the longer question takes ten times as long."""
 
 
-def about(tx: Tx, workspace_id: str, digests: Collection[bytes]) -> frozenset[int]:
-    """Give the numbers of all evidence about any of these digests and full commits.
+Ids: TypeAlias = Mapping[int, bytes]
+"""Evidence by its number: the ids, 32 bytes each."""
+
+
+def about(tx: Tx, workspace_id: str, digests: Collection[bytes]) -> Ids:
+    """Give all evidence about any of these digests and full commits.
 
     Raises `StateError` (`conflict`) where that is more than `MOST`.
     """
     if not digests:
-        return frozenset()
-    found = tx.execute(_ABOUT, {"its_workspace": workspace_id, "its_digests": list(digests)}).scalars().all()
+        return {}
+    found = tx.execute(_ABOUT, {"its_workspace": workspace_id, "its_digests": list(digests)}).all()
     if len(found) > MOST:
         detail = f"more than {MOST} pieces of evidence are about this digest and its commits"
         raise StateError(Code.CONFLICT, detail, "build it anew from a commit of its own")
-    return frozenset(found)
+    return {row.n: row.id for row in found}
 
 
-def firsts(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> frozenset[int]:
-    """Give the numbers of evidence by its ids (32 bytes each): what other evidence repeats."""
+def firsts(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> Ids:
+    """Give evidence by its ids (32 bytes each): what other evidence repeats."""
     if not ids:
-        return frozenset()
-    return frozenset(tx.execute(_BY_ID, {"its_workspace": workspace_id, "its_ids": list(ids)}).scalars())
+        return {}
+    found = tx.execute(_BY_ID, {"its_workspace": workspace_id, "its_ids": list(ids)})
+    return {row.n: row.id for row in found}
 
 
-def near(newest: Iterable[Iterable[Newest]], known: Collection[int]) -> list[int]:
+def near(newest: Iterable[Iterable[Newest]], known: Collection[int]) -> Ids:
     """Choose among the newest evidence of repositories: of each type, name and commit one, at most `NEAR`."""
-    found: dict[tuple[str, str, str | None], int] = {}
+    found: dict[tuple[str, str, str | None], Newest] = {}
     for one in chain.from_iterable(newest):
         if one.counts and one.n not in known and len(found) < NEAR:
-            found.setdefault((one.type, one.name, one.commit), one.n)
-    return list(found.values())
+            found.setdefault((one.type, one.name, one.commit), one)
+    return {one.n: one.id for one in found.values()}
 
 
-def at_target(tx: Tx, workspace_id: str, service: str, namespace: str | None, environment: str) -> frozenset[int]:
-    """Give the numbers of the newest words on how a target is, and of a few of what else was ingested of it.
+def at_target(tx: Tx, workspace_id: str, service: str, namespace: str | None, environment: str) -> Ids:
+    """Give the newest words on how a target is, and a few of what else was ingested of it.
 
     A word without a namespace is on all of them, and a question without one asks for all.
     """
@@ -130,5 +140,7 @@ def at_target(tx: Tx, workspace_id: str, service: str, namespace: str | None, en
         "its_namespace": namespace or "",
     }
     if tx.execute(_SAID_OF, asked).first() is None:
-        return frozenset()
-    return frozenset(tx.execute(_AT_TARGET, asked).scalars())
+        return {}
+    numbers = sorted(set(tx.execute(_AT_TARGET, asked).scalars()))
+    found = tx.execute(_NUMBERED, {"its_workspace": workspace_id, "its_numbers": numbers})
+    return {row.n: row.id for row in found}

@@ -1,7 +1,8 @@
 """Which streams bring a repository's evidence, and what of it; and what of it is newest.
 
 Found once, and then only in what came since: attestations are never changed and their numbers rise, so what was found
-stays true.
+stays true; in a database that was restored from a copy, where the last that was looked at is not there, all is found
+anew.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ KINDS = tuple(one.value for one in (Record.ATTESTATION, Record.ARTIFACT, Record.
 """What is evidence, or says that something was built: runs and deployments are neither."""
 NEWEST = 200
 """How many attestations of a repository are looked at for what is near, the newest."""
+_OF_NEWEST = 6
 _KEPT = 1_000
 _AT_ONCE = 1_000
 """Above so many new ones a repository is looked at anew: the database groups them faster."""
@@ -45,6 +47,7 @@ _BROUGHT = (
 _SINCE = (
     select(
         attestations.c.n,
+        attestations.c.id,
         attestations.c.type,
         attestations.c.name,
         attestations.c.commit,
@@ -52,7 +55,7 @@ _SINCE = (
         attestations.c.stream_id,
         attestations.c.received_at,
     )
-    .where(*_ITS, attestations.c.n > bindparam("its_last"))
+    .where(*_ITS, attestations.c.n >= bindparam("its_last"))
     .order_by(attestations.c.n.desc())
     .limit(bindparam("at_most"))
 )
@@ -62,9 +65,10 @@ Brought: TypeAlias = Mapping[bytes, frozenset[tuple[str, str]]]
 
 
 class Newest(NamedTuple):
-    """One of the newest attestations of a repository; `counts` says whether it is evidence."""
+    """One of the newest attestations of a repository; `counts` says whether it is evidence, `id` has 32 bytes."""
 
     n: int
+    id: bytes
     type: str
     name: str
     commit: str | None
@@ -75,10 +79,11 @@ class Newest(NamedTuple):
 class Feed:
     """What is known of one repository: its newest attestations, the newest first, and when each stream brought what.
 
-    `last` is the highest number that was looked at; times are in microseconds.
+    `last` and `last_id` are of the highest number that was looked at; times are in microseconds.
     """
 
     last: int
+    last_id: bytes
     newest: tuple[Newest, ...]
     at: Mapping[tuple[bytes, str, str], int]
 
@@ -119,22 +124,24 @@ def _anew(tx: Tx, workspace_id: str, repository: str) -> Feed:
     asked: dict[str, object] = {"its_workspace": workspace_id, "its_repository": repository}
     rows = tx.execute(_SINCE, {**asked, "its_last": 0, "at_most": NEWEST}).all()
     if not rows:
-        return Feed(0, (), {})
+        return Feed(0, b"", (), {})
     at = {(row.stream_id, row.type, row.name): row.at for row in tx.execute(_BROUGHT, asked)}
-    return Feed(rows[0].n, tuple(Newest(*row[:5]) for row in rows), at)
+    return Feed(rows[0].n, rows[0].id, tuple(Newest(*row[:_OF_NEWEST]) for row in rows), at)
 
 
 def _grown(tx: Tx, workspace_id: str, repository: str, before: Feed) -> Feed:
     asked = {"its_workspace": workspace_id, "its_repository": repository, "its_last": before.last, "at_most": _AT_ONCE}
-    rows = tx.execute(_SINCE, asked).all()
+    found = tx.execute(_SINCE, asked).all()
+    # The oldest is the one that was looked at last; it is not among them either where there are too many.
+    if not found or found[-1].id != before.last_id:
+        return _anew(tx, workspace_id, repository)
+    rows = found[:-1]
     if not rows:
         return before
-    if len(rows) == _AT_ONCE:
-        return _anew(tx, workspace_id, repository)
     at = dict(before.at)
     for row in rows:
         if row.stream_id is not None:
             what = (row.stream_id, row.type, row.name)
             at[what] = max(row.received_at, at.get(what, 0))
-    newest = (*(Newest(*row[:5]) for row in rows), *before.newest)
-    return Feed(rows[0].n, newest[:NEWEST], at)
+    newest = (*(Newest(*row[:_OF_NEWEST]) for row in rows), *before.newest)
+    return Feed(rows[0].n, rows[0].id, newest[:NEWEST], at)

@@ -64,7 +64,8 @@ class Known:
 class Statements:
     """What was read, the least used forgotten first; safe to use from several threads.
 
-    It is kept by its number: no row of an attestation is ever changed, and its number is never another one's.
+    It is kept by its number, with its id: no row is ever changed, but in a database that was restored from a copy the
+    number may come to be another one's.
     """
 
     def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
@@ -79,19 +80,19 @@ class Statements:
         """How many bytes of payloads are kept parsed."""
         return self._bytes
 
-    def read(self, tx: Tx, workspace_id: str, numbers: Collection[int]) -> dict[int, Known]:
-        """Give what the attestations with these numbers say, by number; numbers of other workspaces are left out.
+    def read(self, tx: Tx, workspace_id: str, ids: Mapping[int, bytes]) -> dict[int, Known]:
+        """Give what attestations say, by number; `ids` are theirs (32 bytes each), by number as well.
 
         Raises `MalformedError` for one whose bytes are not what its row names, or cannot be read.
         """
         found: dict[int, Known] = {}
         with self._lock:
-            for n in numbers:
+            for n, id_ in ids.items():
                 known = self._kept.get((workspace_id, n))
-                if known is not None:
+                if known is not None and known.row.id == id_:
                     self._kept.move_to_end((workspace_id, n))
                     found[n] = known
-        lacking = [n for n in numbers if n not in found]
+        lacking = [n for n in ids if n not in found]
         if lacking:
             fresh = _parse(tx, workspace_id, lacking)
             found |= fresh

@@ -56,6 +56,12 @@ def _late_ones() -> Select[Any]:
 
 # Asked for with every question: built once, since building a query takes several times as long as running it.
 _LATE = _late_ones()
+_at = places.alias()
+_AT = select(_at.c.id).where(
+    _at.c.workspace_id == bindparam("its_workspace"),
+    _at.c.stream_id == bindparam("its_stream"),
+    _at.c.sequence == bindparam("its_sequence"),
+)
 _COUNTED = (
     select(
         func.count(places.c.sequence).label("places"),
@@ -63,6 +69,7 @@ _COUNTED = (
         func.min(COVERED.element).label("earliest"),
         func.max(COVERED.element).label("latest"),
         func.count(func.coalesce(attestations.c.received_at, rotations.c.received_at)).label("stored"),
+        _AT.scalar_subquery().label("below"),
     )
     .select_from(covered(places))
     .where(_ITS)
@@ -71,10 +78,14 @@ _COUNTED = (
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A stream from `low` to `head`: when the last of it was received, and what of it was known before it came."""
+    """A stream from `low` to `head`: when the last of it was received, and what of it was known before it came.
+
+    `head_id` is what stands at the head (32 bytes): where it is not there any more the database was restored.
+    """
 
     low: int
     head: int
+    head_id: bytes | None
     latest: int
     whole: bool
     since: Mapping[bytes, int]
@@ -111,25 +122,32 @@ def _grown(tx: Tx, workspace_id: str, stream_id: bytes, low: int, before: _Stret
     if before is None or before.low > low:
         return _looked(tx, workspace_id, stream_id, low)
     new = _counted(tx, workspace_id, stream_id, before.head + 1)
+    if new.below != before.head_id:
+        return _looked(tx, workspace_id, stream_id, low)
     if not new.places:
         return before
     if new.earliest is None or new.earliest < before.latest:
         return _looked(tx, workspace_id, stream_id, before.low)
     # What came later than everything below it changes nothing there; its chain begins at what was the head.
     at_end = _looked(tx, workspace_id, stream_id, before.head)
-    return _Stretch(before.low, at_end.head, at_end.latest, at_end.whole, {**before.since, **at_end.since})
+    since = {**before.since, **at_end.since}
+    return _Stretch(before.low, at_end.head, at_end.head_id, at_end.latest, at_end.whole, since)
 
 
 def _looked(tx: Tx, workspace_id: str, stream_id: bytes, low: int) -> _Stretch:
     found = _counted(tx, workspace_id, stream_id, low)
     if not found.places:
-        return _Stretch(low, low, 0, whole=False, since={})
+        return _Stretch(low, low, None, 0, whole=False, since={})
     whole = found.places == found.stored == found.head - low + 1
-    return _Stretch(low, found.head, found.latest or 0, whole, _late(tx, workspace_id, stream_id, low))
+    at_head = {"its_workspace": workspace_id, "its_stream": stream_id, "its_sequence": found.head}
+    head_id = tx.execute(_AT, at_head).scalar_one()
+    return _Stretch(low, found.head, head_id, found.latest or 0, whole, _late(tx, workspace_id, stream_id, low))
 
 
 def _counted(tx: Tx, workspace_id: str, stream_id: bytes, low: int) -> Row[Any]:
-    return tx.execute(_COUNTED, {"its_workspace": workspace_id, "its_stream": stream_id, "low": low}).one()
+    """Count what stands from a sequence on; `below` is the id of what stands right below."""
+    asked = {"its_workspace": workspace_id, "its_stream": stream_id, "low": low, "its_sequence": low - 1}
+    return tx.execute(_COUNTED, asked).one()
 
 
 def _late(tx: Tx, workspace_id: str, stream_id: bytes, low: int) -> dict[bytes, int]:

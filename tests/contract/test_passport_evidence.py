@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import activate, fsck, lookup, passports, rekey
+from receiver import activate, decide, fsck, lookup, passports, rekey
 from receiver.caller import operator
 from receiver.core.passport import unpack
 from receiver.core.revocation import Loss, What
@@ -191,6 +191,19 @@ def test_a_passport_is_renewed_once_half_of_its_time_is_over(receiver: Receiver)
     receiver.now -= timedelta(hours=6)
     third = asker.ask(canary=True).passport
     assert (third.supersedes, third.evaluated_at) == (second.passport_id, second.evaluated_at)
+
+
+def test_a_row_that_nobody_can_read_holds_the_release_however_it_is_met(receiver: Receiver) -> None:
+    spool, caller = receiver.enrol(1)
+    entry = spool.entry(**green())
+    receiver.take(caller, "a", [entry])
+    asker = Asker(receiver, about(entry))
+    with receiver.behind_its_back() as rows:
+        rows.execute("UPDATE attestations SET code = 'nobody_knows'")
+    receiver.reopen()
+    assert decide.in_force(receiver.store, asker.asking()) is None
+    held = asker.ask()
+    assert (held.passport.decision, len(asker.failures)) == ("HOLD", 1)
 
 
 def test_a_passport_rests_on_the_streams_and_targets_that_its_policies_can_ask_for(receiver: Receiver) -> None:

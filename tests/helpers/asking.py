@@ -37,6 +37,10 @@ class Asker:
         self.pipeline.post(Record.ARTIFACT, {**fields, "artifactType": "binary"})
 
     def ask(self, **changes: object) -> Decided:
+        signers = keys_at_hand.load(self.receiver.store, self.receiver.master, self.receiver.workspace_id)
+        return decide.decide(self.receiver.store, signers, self.asking(**changes))
+
+    def asking(self, **changes: object) -> Asking:
         question = Request(
             target=Target("payments-api", None, "production"),
             digest=self.digest,
@@ -46,8 +50,7 @@ class Asker:
             rollback_verified=True,
         )
         question = replace(question, **changes)  # type: ignore[arg-type]
-        signers = keys_at_hand.load(self.receiver.store, self.receiver.master, self.receiver.workspace_id)
-        asking = Asking(
+        return Asking(
             caller=self.pipeline.caller,
             request=question,
             said={"artifact": self.digest, **{name: str(value) for name, value in changes.items()}},
@@ -58,7 +61,6 @@ class Asker:
             passports=self.passports,
             report=self.failures.append,
         )
-        return decide.decide(self.receiver.store, signers, asking)
 
     def bundle(self, decided: Decided) -> bytes:
         return passports.bundle(self.receiver.store, self.receiver.workspace_id, decided.passport.passport_id)

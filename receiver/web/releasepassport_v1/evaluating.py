@@ -27,8 +27,6 @@ from shared.encoding import canonical, compact, sha256
 from shared.wire import GATE_API
 
 PROCEED = "Carnet-Proceed"
-_SHORT_BYTES = 2_000
-"""A question up to this long is searched for secrets at once, which takes less than to hand it to a thread and back."""
 
 
 async def evaluate(request: web.Request) -> web.Response:
@@ -42,9 +40,10 @@ async def evaluate(request: web.Request) -> web.Response:
     asked = read_model(EvaluationRequest, body)
     at_hand, sender = services(request), caller(request)
     once = read_once(request, sender.token_id, body)
+    # A few names are searched at once, which takes less than to hand them to a thread and back.
     free, masked = (
         cut(asked.free(), at_hand.secrets)
-        if len(body) <= _SHORT_BYTES
+        if not asked.context
         else await at_hand.desk.ask(decide.without_secrets, asked.free(), at_hand.secrets)
     )
     asked = asked.masked(free)

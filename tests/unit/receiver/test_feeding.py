@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -127,3 +128,30 @@ def test_what_is_remembered_grows_with_what_comes_and_is_what_would_be_read_anew
         seen.add(len(found.facts.evidence))
     assert len(seen) > 3, "each step brought something that is looked at"
     receiver.store.close()
+
+
+def test_what_is_remembered_of_a_database_is_not_believed_of_an_older_copy_of_it(tmp_path: Path) -> None:
+    receiver = make_receiver(tmp_path)
+    sends, kept = Sends(receiver), Memory()
+    sends.deliver(sends.built())
+    receiver.store.close()
+    before = replace(sends.spool)
+    older = receiver.copied(tmp_path / "older")
+    receiver.reopen()
+    counts = {"totalTests": 3, "passed": 0, "failed": 3, "errors": 0, "skipped": 0}
+    red = build.claim(passed=False, evidence=counts)
+    elsewhere = build.collected().context.model_copy(update={"commit": "c" * 40})
+    sends.deliver(*(sends.captured() for _ in range(3)), sends.captured(claim=build.claim(name="Lost")))
+    lost = gathered(receiver, memory=kept)
+    assert {one.name for one in lost.facts.evidence} > {"Lost"}
+    receiver.store.close()
+    # The database is the older one from now on; the numbers that were lost are given again.
+    sends.receiver, sends.spool = older, before
+    assert gathered(older, memory=kept) == gathered(older)
+    sends.deliver(sends.captured(claim=red), sends.captured(subject_commit("c" * 40), context=elsewhere))
+    found = gathered(older, memory=kept)
+    assert found == gathered(older)
+    assert [one.passed for one in found.facts.evidence if one.name == "Unit Tests"] == [False, True]
+    sends.deliver(*(sends.captured(claim=red) for _ in range(4)))
+    assert gathered(older, memory=kept) == gathered(older)
+    older.store.close()
