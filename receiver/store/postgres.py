@@ -94,6 +94,8 @@ class Postgres:
             pool_size=READERS if use is Use.READ else 1,
             max_overflow=0,
             pool_timeout=LOCK_SECONDS,
+            # The one that was used last has its plans at hand.
+            pool_use_lifo=True,
             isolation_level="REPEATABLE READ" if use is Use.READ else "READ COMMITTED",
         )
 

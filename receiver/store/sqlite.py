@@ -235,6 +235,8 @@ class SqliteFile:
             pool_size=READERS if use is Use.READ else 1,
             max_overflow=0,
             pool_timeout=wait_seconds,
+            # The one that was used last has its pages and statements at hand.
+            pool_use_lifo=True,
         )
         begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
