@@ -27,7 +27,7 @@ from receiver.store.answered import Answered
 from receiver.store.engine import Store, Tx
 from receiver.store.passports import PassportRow
 from shared.encoding import JsonObject, compact, digest_text, format_time, parse_digest, parse_object, parse_time
-from shared.errors import CarnetError, MalformedError, TryLaterError
+from shared.errors import CarnetError, MalformedError, StateError, TryLaterError
 from shared.judging.docket import Docket
 from shared.judging.judge import judge, undecided
 from shared.judging.values import Facts, Request
@@ -190,7 +190,7 @@ def _judge(tx: Tx, asking: Asking, now: datetime) -> _Looked:
         asking.report(error)
         # What was known up to here is not what was judged, so it is no part of the passport.
         facts, signed_by = Facts(request, now), frozenset()
-        judgement = undecided(facts, chosen.policies, _reason(error), chosen.warnings)
+        judgement = undecided(facts, chosen.policies, _reason(error), chosen.warnings, _action(error))
     return _Looked(Judged(Docket(facts, chosen.warnings, chosen.baseline), asking.said, judgement), signed_by)
 
 
@@ -223,6 +223,11 @@ class _MisaskedError(Exception):
     def __init__(self, said: MalformedError) -> None:
         super().__init__()
         self.said = said
+
+
+def _action(error: Exception) -> str | None:
+    """Say what to do where what is stored cannot be judged; anything else is to be looked for in the log."""
+    return error.hint if isinstance(error, StateError) else None
 
 
 def _reason(error: Exception) -> str:

@@ -7,7 +7,8 @@ pieces and judges between them, so that nobody waits for it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -15,21 +16,22 @@ from typing import TypeAlias
 
 from receiver.core import whatif
 from receiver.core.deployments import DeploymentStatus, deployed_now, read_target
-from receiver.core.past import Answer, Past, asked_in, facts_in, inputs_of
+from receiver.core.past import Answer, Past, asked_in, facts_in, named_in
 from receiver.core.recall import Recall
 from receiver.core.trail import Act
 from receiver.core.whatif import WhatIf
-from receiver.policies import PolicyCache, active
+from receiver.policies import PolicyCache, active, load
 from receiver.store import audit, deployed, history, policies
 from receiver.store.engine import Store, Tx
 from receiver.store.history import PastRow
 from receiver.store.policies import Simulation
 from shared.encoding import JsonObject, format_time, parse_digest
-from shared.errors import MalformedError
+from shared.errors import MalformedError, StateError
 from shared.judging.policy import Policy
 from shared.judging.policyfile import read_policy
 from shared.judging.scope import refuse_conflicts
 from shared.judging.values import Decision, Mode
+from shared.passports import PolicyUse
 
 # Named here because whoever calls a use case does not look into the core.
 Change: TypeAlias = whatif.Change
@@ -49,7 +51,8 @@ _PLACING = (DeploymentStatus.SUCCESS.value, DeploymentStatus.INACTIVE.value)
 class Simulated:
     """What came of it: of so many releases, `judged` are those that the policy makes any difference to.
 
-    `unread` are passports whose facts are not whole enough to be judged again, `unasked` what is deployed without any.
+    `unread` are passports whose facts are not whole enough to be judged again, `unseen` those for which nobody looked
+    at the collectors that it names, `unasked` what is deployed without any.
     """
 
     policy: Policy
@@ -59,6 +62,7 @@ class Simulated:
     judged: int = 0
     changes: list[Change] = field(default_factory=list)
     unread: list[str] = field(default_factory=list)
+    unseen: list[str] = field(default_factory=list)
     unasked: list[Release] = field(default_factory=list)
 
     @property
@@ -99,7 +103,7 @@ def simulate(
     there, total = store.read(lambda tx: (_deployed(tx, workspace_id), history.count(tx, workspace_id, made.since)))
     seen: set[Release] = set()
     for page in _in_force(store, workspace_id, made.since):
-        _try(store, workspace_id, asked, recall, page, there, made)
+        _try(store, workspace_id, cache, asked, recall, page, there, made)
         seen |= {_release(row) for row in page}
         progress(made.releases, max(total, made.releases))
     older = sorted(there - seen)
@@ -107,7 +111,7 @@ def simulate(
     for start in range(0, len(older), _PAGE):
         asked_for = older[start : start + _PAGE]
         page = store.read(partial(_of_releases, workspace_id=workspace_id, releases=asked_for))
-        _try(store, workspace_id, asked, recall, page, there, made)
+        _try(store, workspace_id, cache, asked, recall, page, there, made)
         made.unasked += sorted(set(asked_for) - {_release(row) for row in page})
         progress(made.releases + len(made.unasked), total)
     return store.write(lambda tx: _record(tx, workspace_id, made, by))
@@ -136,6 +140,7 @@ def _in_force(store: Store, workspace_id: str, since: datetime) -> Iterator[list
 def _try(
     store: Store,
     workspace_id: str,
+    cache: PolicyCache,
     asked: WhatIf,
     recall: Recall,
     page: list[PastRow],
@@ -144,7 +149,16 @@ def _try(
 ) -> None:
     """Judge again what of a page would be judged by something else."""
     made.releases += len(page)
-    concerned = [(row, inputs_of(row.payload)) for row in page if asked.concerns(asked_in(row.docket))]
+    concerned = []
+    for row in page:
+        request = asked_in(row.docket)
+        if asked.concerns(request):
+            named = named_in(row.payload)
+            judged_by = store.read(partial(_known, workspace_id=workspace_id, uses=named.policies, cache=cache))
+            if asked.looks_elsewhere(request, judged_by):
+                made.unseen.append(row.passport_id)
+            else:
+                concerned.append((row, named.inputs))
     recall.need(
         {one.id for _, inputs in concerned for one in inputs},
         lambda ids: store.read(
@@ -164,6 +178,17 @@ def _try(
         made.changes += [] if change is None else [change]
 
 
+def _known(tx: Tx, workspace_id: str, uses: Iterable[PolicyUse], cache: PolicyCache) -> list[Policy]:
+    """Give the policies that a passport says it was judged by; one that is not here, or not read, named nobody."""
+    found = []
+    for use in uses:
+        for row in policies.every(tx, workspace_id, use.name):
+            if row.version == use.version:
+                with suppress(StateError):
+                    found.append(load(tx, workspace_id, row, cache))
+    return found
+
+
 def _record(tx: Tx, workspace_id: str, made: Simulated, by: str) -> Simulated:
     digest = parse_digest(made.policy.digest)
     days = -(-(made.at - made.since) // timedelta(days=1))
@@ -177,6 +202,7 @@ def _record(tx: Tx, workspace_id: str, made: Simulated, by: str) -> Simulated:
         "since": format_time(made.since),
         "judged": made.judged,
         "changed": len(made.changes),
+        "unseen": len(made.unseen),
     }
     audit.add(tx, workspace_id, Act(made.at, by, "policy.simulate", detail))
     return made

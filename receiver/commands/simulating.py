@@ -81,6 +81,7 @@ def _fields(made: Simulated) -> JsonObject:
         "changes": changes,
         "items": items,
         "unread": [*made.unread],
+        "unseen": [*made.unseen],
         "unasked": unasked,
     }
 
@@ -121,6 +122,9 @@ def _lines(made: Simulated) -> list[str]:
     lines += ["", f"and {more} more; --output json lists all"] if more > 0 else []
     if made.unread:
         lines.append(f"{len(made.unread)} passports could not be judged again: {', '.join(made.unread[:3])} ...")
+    if made.unseen:
+        words = "releases were NOT tried: it names collectors that nobody looked at when they were judged"
+        lines.append(f"{len(made.unseen)} {words}")
     if made.unasked:
         lines.append(f"{len(made.unasked)} releases are deployed that nobody asked about: nothing to judge")
     return lines

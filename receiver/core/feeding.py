@@ -61,14 +61,14 @@ def fact_of(
     """Put a stream together; `collector` is its id and its name.
 
     It was heard when its heartbeat certainly was signed, by our clock. What waited at a collector that began another
-    stream, or ended, is no longer on its way. One that was left behind is settled once people closed what it lacks;
-    where it lacks nothing, its end, which counts as a place. Then nothing more comes of it, as if it took its leave.
+    stream, or ended, is no longer on its way. One that was left behind is settled once people closed its end,
+    which counts as a place, and all that it lacks. Then nothing more comes of it, as if it took its leave.
     """
     collector_id, name = collector
     lacking, closed = count(state.lacking(*_LACKING)), count(state.lacking(Lack.KNOWN_LOST)) + state.is_over
     waits = state.standing in _SENDS and heard is not None
     forked = state.forked_from is not None or state.two_holders
-    settled = state.standing is Standing.ABANDONED and closed > 0 and not lacking
+    settled = state.standing is Standing.ABANDONED and state.is_over and not lacking
     return StreamFact(
         stream=stream_id.hex(),
         collector=collector_id,

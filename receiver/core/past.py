@@ -18,7 +18,7 @@ from shared.errors import Code, MalformedError
 from shared.fields import Wire
 from shared.judging.docket import Stated, read_docket
 from shared.judging.values import Decision, Facts, Mode, Request, Target
-from shared.passports import Input
+from shared.passports import Input, PolicyUse
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +63,25 @@ def asked_in(docket: JsonObject) -> Request:
     )
 
 
-class _Inputs(Wire):
+class Named(Wire):
+    """What a passport names: the envelopes of its evidence, and the texts that it was judged by."""
+
     inputs: tuple[Input, ...] = ()
+    policies: tuple[PolicyUse, ...] = ()
 
 
 class _Passport(Wire):
     """Of a passport's payload what this asks of it; we signed it, so it is not read as strictly as what comes in."""
 
-    predicate: _Inputs
+    predicate: Named
 
 
-def inputs_of(payload: bytes) -> tuple[Input, ...]:
-    """Give the envelopes that a passport names, from its payload; raises `MalformedError`."""
+def named_in(payload: bytes) -> Named:
+    """Give what a passport names, from its payload; raises `MalformedError`."""
     try:
-        return _Passport.model_validate_json(payload, by_alias=True, by_name=False).predicate.inputs
+        return _Passport.model_validate_json(payload, by_alias=True, by_name=False).predicate
     except ValidationError:
-        raise _wrong("the inputs of its passport") from None
+        raise _wrong("what its passport names") from None
 
 
 def facts_in(docket: JsonObject, inputs: Iterable[Input], recall: Recall) -> Facts:

@@ -1,7 +1,7 @@
 """What a policy would change: a decision that was made, beside the one that would be made by other policies.
 
-Pure. Invariant: only releases that are judged by something else than before are judged again; of the others nothing can
-change.
+Pure. Invariants: only releases that are judged by something else than before are judged again, of the others nothing
+can change; what nobody looked at then is never taken for what was not there.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from receiver.core.past import Answer, Past
 from shared.errors import CarnetError
 from shared.judging.judge import judge, smallest
 from shared.judging.policy import Policy
+from shared.judging.scope import matches
 from shared.judging.values import Finding, Mode, Request
 
 _RULES = 5
@@ -70,6 +71,17 @@ class WhatIf:
     def concerns(self, request: Request) -> bool:
         """Say whether a release would be judged by something else."""
         return _known_by(self._before.of(request)) != _known_by(self._after.of(request))
+
+    def looks_elsewhere(self, request: Request, before: Iterable[Policy]) -> bool:
+        """Say whether a release would be judged by streams that those who judged it did not look at.
+
+        What was known then holds the streams of collectors that the policies of then named, and no more.
+        """
+        after = self._after.of(request)
+        if isinstance(after, CarnetError):
+            return False
+        globs = Configured(tuple(before)).collectors
+        return any(not any(matches(known, one) for known in globs) for one in after.collectors)
 
     def change(self, past: Past) -> Change | None:
         """Judge a release that it concerns; None where its pipeline would be told the same."""

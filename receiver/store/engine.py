@@ -21,7 +21,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from receiver.store.database import Database, Use
 from receiver.store.postgres import Postgres
-from receiver.store.revisions import HEAD, current
+from receiver.store.revisions import HEAD, current, stored
 from receiver.store.sqlite import SqliteFile
 from shared.errors import CarnetError, Code, ConfigError, MalformedError, StateError, TryLaterError
 
@@ -97,13 +97,13 @@ class Store:
     def write(self, act: Callable[[Tx], T]) -> T:
         """Run one act in a write transaction: committed when it returns, rolled back however else it ends.
 
-        Raises what the act raises, and `TryLaterError` where the database is locked, full or broken, or where two
-        writers made the same row.
+        Raises what the act raises, and `TryLaterError` where the database is locked, full or broken, where two
+        writers made the same row, or where a newer version migrated the database while it was open.
         """
         if self._writer is None:
             raise TryLaterError(Code.UNAVAILABLE, "this store is for reads that do not wait")
         with self._lock:
-            return _transact(self._writer, act, self._check)
+            return _transact(self._writer, lambda tx: _of_this_version(tx, act), self._check)
 
     def read(self, act: Callable[[Tx], T]) -> T:
         """Run one act on a snapshot of the database, which cannot write; raises like `write`."""
@@ -138,6 +138,19 @@ def database_of(url: str, password: str | None = None) -> Database:
     if password is not None:
         raise ConfigError("an SQLite file has no password", "take database_password_file out")
     return SqliteFile(Path(parsed.database).absolute())
+
+
+def _of_this_version(tx: Tx, act: Callable[[Tx], T]) -> T:
+    """Run an act where the schema still is ours: what a newer one keeps besides, this program would not write."""
+    found = stored(tx)
+    if found != HEAD:
+        raise TryLaterError(
+            Code.UNAVAILABLE,
+            f"the database has schema {found or 'none'}, this program needs {HEAD}",
+            "restart it with the version that migrated the database",
+            delay_seconds=RETRY_SECONDS,
+        )
+    return act(tx)
 
 
 def _transact(engine: Engine, act: Callable[[Tx], T], check: Callable[[Tx], None] | None) -> T:

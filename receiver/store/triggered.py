@@ -64,7 +64,7 @@ def of_commits(tx: Tx, workspace_id: str, commits: Collection[str]) -> frozenset
     found = _names(tx, workspace_id, commits)
     if len(found) > _MOST:
         detail = f"the runs of this release name more than {_MOST} people as who triggered them"
-        raise StateError(Code.CONFLICT, detail, "revoke the token that says so, and build from a new commit")
+        raise StateError(Code.CONFLICT, detail, "build from a new commit, and revoke the token that says so")
     return frozenset(found)
 
 

@@ -7,7 +7,7 @@ known who brings it.
 
 from __future__ import annotations
 
-from shared.judging import actions, streams
+from shared.judging import actions, culprits, streams
 from shared.judging.case import Case
 from shared.judging.found import Found
 from shared.judging.near import Near, Off
@@ -22,7 +22,13 @@ _BY_COMMIT = frozenset(ClaimType) - {ClaimType.BUILD_PROVENANCE}
 
 
 def absent(case: Case, test: Require, fix: str) -> Found:
-    """Tell why nothing was selected for a rule, and what to do about it."""
+    """Tell why nothing was selected for a rule, what to do about it, and what would fail if its commit were linked."""
+    unlinked = [one for kind in test.types for one in case.unlinked(kind, test.name)]
+    against = culprits.failing_near(unlinked, test.where, any_outcome=test.any_outcome)
+    return _absent(case, test, fix)._replace(against=against)
+
+
+def _absent(case: Case, test: Require, fix: str) -> Found:
     facts, name = case.facts, test.name
     what = f'no "{name}" for {actions.commit(facts.request)}' if name else f"no {_types(test)} for this digest"
     exact = [one for kind in test.types for one in streams.bringing(facts.streams, kind, name)]

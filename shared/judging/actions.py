@@ -45,6 +45,12 @@ def mend(request: Request, kind: str, name: str, fix: str = "") -> str:
     return f'mend what failed and run the job that makes "{name}" for {commit(request)} again; its new report counts'
 
 
+def mend_posted(request: Request, name: str) -> str:
+    """Say how a post that says no becomes one that says yes: another owner's token takes no place of it."""
+    job = f'mend what failed and run the job that makes "{name}" for {commit(request)} again'
+    return f"{job}; its new report counts if a token of the same owner posts it, else build from a new commit"
+
+
 def rebuild(name: str) -> str:
     """Say what to do about a post that says no, and that no other post is a newer state of."""
     why = f'"{name}" was posted without --resource-id, so no newer post takes its place'

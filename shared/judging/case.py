@@ -61,6 +61,17 @@ class Case:
         """Give what there is of a type that a rule might have meant, the nearest first."""
         return self._evidence.near(kind, test.name)
 
+    def unlinked(self, kind: str, name: str | None = None) -> tuple[Piece, ...]:
+        """Give what would be of a type, and a name, were its commit linked: the one that is asked for, else any."""
+        asked = (self.facts.request.source_sha or "").lower()
+        if not asked and self._evidence.binding.commits:
+            return ()
+        return tuple(
+            one
+            for one in self._evidence.others(kind)
+            if not one.digests and name in {None, one.name} and any(of.startswith(asked) for of in one.commits)
+        )
+
     def waiting_for(self, kind: str, name: str) -> str:
         """Say what to do about evidence that has begun to come and is not all here."""
         bringing = streams.bringing(self.facts.streams, kind, name)

@@ -1,8 +1,8 @@
 """Which evidence it is that speaks against a rule: what somebody must have seen who signs a release in spite of it.
 
-Pure. Invariant: evidence that has nothing against it is none of it, as long as anything else is to blame. So taking
-away what passed, holding or ageing anything never makes this less, and no yes counts again by that (policy.md 1).
-What is merely not here yet, too old, held or unsigned is nobody's: nothing of it has failed.
+Pure. Of a `require` it is what fails, by itself or in a sum; of an `expect` that is not met all that it names, since of
+which of it an expression is false cannot be told. Invariant: holding, ageing or unlinking anything never makes this
+less, so no yes counts again by that (policy.md 1). What is merely not here yet is nobody's: nothing of it has failed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from shared.encoding import JsonObject
 from shared.judging.alone import alone
+from shared.judging.asked import STANDS
 from shared.judging.counting import together
 from shared.judging.expressions import Expression
 from shared.judging.names import RUNTIME
@@ -23,36 +24,57 @@ Known = Mapping[str, Piece]
 def failing(known: Known, groups: Iterable[Group], where: Expression | None, *, any_outcome: bool) -> tuple[str, ...]:
     """Name what fails of the groups that a `require` covers: by itself, or by the expression.
 
-    Where only their sum fails it, all of a group do.
+    Where a sum fails it without those that fail by themselves, all of a group do.
     """
     found: list[Piece] = []
+    beside: list[Piece] = []
     for group in groups:
         pieces = _looked_at(known, group)
-        bad = [one for one in pieces if alone(one).against or not (one.passed or any_outcome)]
+        bad = [one for one in pieces if _fails(one, any_outcome=any_outcome)]
         if where is not None and not all(_holds(where, group, one.counts, one.size) for one in group.readings):
-            bad += [one for one in pieces if not _holds(where, group, together(one.type, (alone(one),)), group.size)]
-            bad = bad or pieces
+            bad += [one for one in pieces if not _holds(where, group, alone(one).said, group.size)]
+            ids = {one.id for one in bad}
+            rest = [one for one in pieces if one.id not in ids]
+            if not bad or (rest and not _holds(where, group, _sum(rest), group.size)):
+                beside += rest
         found += bad
-    return names(found)
+    return names(found, beside)
 
 
-def saying_no(known: Known, groups: Iterable[Group], fields: Iterable[str], *, fails: bool) -> tuple[str, ...]:
-    """Name what fails of the groups that an `expect` names: by itself, or by saying no to one of these fields.
+def unmet(known: Known, counted: Iterable[Group], standing: Iterable[Group], near: Iterable[Piece]) -> tuple[str, ...]:
+    """Name all that an `expect` which is not met names: evidence by what it says, how a target stands by who says what.
 
-    Where it `fails` and nothing of that is so, all do: of which of them an expression is false cannot be told.
+    `near` is what would be counted, were its commit linked.
     """
-    asked = tuple(fields)
-    pieces = [piece for group in groups for piece in _looked_at(known, group)]
-    bad = [one for one in pieces if not alone(one).is_good or any(alone(one).said.get(name) is False for name in asked)]
-    return names(bad or (pieces if fails else []))
+    said = {piece.content for group in counted for piece in _looked_at(known, group)} | {one.content for one in near}
+    stands = [piece for group in standing for piece in _looked_at(known, group)]
+    return tuple(sorted(said.union(*map(_standing, stands))))
 
 
-def names(pieces: Iterable[Piece]) -> tuple[str, ...]:
-    """Name evidence as what was seen: a report by what it says, how a target stands by who says so.
+def failing_near(near: Iterable[Piece], where: Expression | None, *, any_outcome: bool) -> tuple[str, ...]:
+    """Name what a `require` would have against evidence, were its commit linked; all of it where it may be in a sum."""
+    return names(one for one in near if where is not None or _fails(one, any_outcome=any_outcome))
 
-    The same report again is no other failure, and whoever says no to a target every minute says nothing new.
+
+def names(bad: Iterable[Piece], beside: Iterable[Piece] = ()) -> tuple[str, ...]:
+    """Name evidence as what was seen: a report by what it says, how a target stands by who says so, and whether no.
+
+    The same report again is no other failure, and whoever says no to a target every minute says nothing new. `beside`
+    is what is to blame with others alone: whoever says no after that says something new.
     """
-    return tuple(sorted({one.source_key if one.type in RUNTIME else one.content for one in pieces}))
+    found = {one.source_key if one.type in RUNTIME else one.content for one in bad}
+    return tuple(sorted(found | {f"{one.source_key}\nyes" if one.type in RUNTIME else one.content for one in beside}))
+
+
+def _standing(piece: Piece) -> set[str]:
+    """Name each no of whoever says how a target stands: a yes is not to blame, and a better word has less of them."""
+    own, who = alone(piece), piece.source_key
+    no = {f"{who}\n{name}" for name in STANDS.get(piece.type, ()) if own.said.get(name) is False}
+    return no if own.is_good else {*no, f"{who}\n"}
+
+
+def _fails(piece: Piece, *, any_outcome: bool) -> bool:
+    return bool(alone(piece).against) or not (piece.passed or any_outcome)
 
 
 def _looked_at(known: Known, group: Group) -> list[Piece]:
@@ -63,3 +85,8 @@ def _looked_at(known: Known, group: Group) -> list[Piece]:
 def _holds(where: Expression, group: Group, counts: JsonObject, size: int) -> bool:
     said: JsonObject = {"evidence": counts, "group": {"size": size}}
     return where.evaluate(said, cut=group.cut).met
+
+
+def _sum(pieces: list[Piece]) -> JsonObject:
+    """Add up what pieces say, the same content once."""
+    return together(pieces[0].type, [alone(one) for one in {one.content: one for one in pieces}.values()])

@@ -43,7 +43,7 @@ def look(case: Case, policy: Policy, rule: Rule, test: Expect) -> Found:
         slots={_basis(case, seen, counted): 1} if found.cause is None or found.cause is Cause.FAILED else {},
         oldest=max([group.age for group in counted], default=None),
         values={} if found.cause is None else seen.claims(),
-        against=() if found.cause is None else _against(case, named, seen, found.cause),
+        against=() if found.cause is None else _against(case, seen),
         asked={} if found.cause is None else seen.asked(),
     )
     return _with_links(case, seen, found)
@@ -75,10 +75,12 @@ def _torn(case: Case, found: Found, said: Sequence[str]) -> Found:
     return torn._replace(oldest=found.oldest, against=found.against, asked=found.asked)
 
 
-def _against(case: Case, named: Iterable[Group], seen: Seen, cause: Cause) -> tuple[str, ...]:
-    """Name what of the evidence is to blame; a cause of these two is told where all of it is here."""
-    fails = cause in {Cause.FAILED, Cause.ERROR} and not seen.denied
-    return culprits.saying_no(case.known, named, (field for _, field in seen.asks.fields), fails=fails)
+def _against(case: Case, seen: Seen) -> tuple[str, ...]:
+    """Name what of the evidence is to blame."""
+    counted = [group for groups in seen.groups.values() for group in groups]
+    standing = [group for kind in seen.asks.standing for group in case.groups(kind)]
+    near = [one for kind, groups in seen.groups.items() if not groups for one in case.unlinked(kind)]
+    return culprits.unmet(case.known, counted, standing, near)
 
 
 def _absent(case: Case, rule: Rule, seen: Seen, counted: list[Group]) -> Found | None:

@@ -27,8 +27,10 @@ WORST = (
 )
 """Which cause is told where there are several: what cannot be lifted first, then what failed, then what is not here."""
 _ABSENT = frozenset({Cause.ON_ITS_WAY, Cause.NEAR_MISS, Cause.NOT_REPORTED, Cause.MISSING})
-_MOST_MARKS = 100
-"""Where more is to blame, all of it is one mark: then it must be the very same."""
+MOST_MARKS = 1_000
+"""So many marks at most are on a passport, of all its findings; where there are more, nobody has seen them all."""
+TOO_MANY = ""
+"""Stands among marks for those that no passport tells: no approval names it, since it is no digest."""
 _NO_SLOTS: Mapping[Basis, int] = MappingProxyType({})
 _NO_VALUES: Mapping[str, JsonValue] = MappingProxyType({})
 _RANK: Mapping[Basis, int] = {basis: rank for rank, basis in enumerate(Basis)}
@@ -59,7 +61,8 @@ class Found(NamedTuple):
     def fingerprint(self, policy: str, rule: str) -> str:
         """Tell this finding from others of the rule: by the policy's digest, cause, evidence looked at, and values.
 
-        Where nothing is here it does not matter why, nor what there is of something else.
+        Where nothing is here it does not matter why, nor what there is of something else, but what fails and is
+        merely not linked.
         """
         evidence = sorted({one.id for one in self.considered if one.refused is not Cause.NEAR_MISS})
         absent = not evidence and self.cause in _ABSENT
@@ -71,6 +74,8 @@ class Found(NamedTuple):
             "evidence": [*evidence],
             "values": {**self.values},
         }
+        if absent and self.against:
+            said["against"] = [*self.against]
         return digest_text(sha256(canonical(said)))
 
     def marks(self, policy: str, rule: str) -> tuple[str, ...]:
@@ -78,15 +83,19 @@ class Found(NamedTuple):
 
         That it is not met, whatever the cause, since evidence that is waited for has many; that it contradicts itself;
         and each thing that is to blame. So what somebody has not seen is what is among the marks and was not then.
+        Of more than `MOST_MARKS` so many are told that it shows.
         """
         whole: JsonObject = {"policy": policy, "rule": rule, "open": True}
-        blamed: list[JsonValue] = [*self.against]
-        if len(blamed) > _MOST_MARKS:
-            blamed = [blamed]
+        blamed = self.against[: MOST_MARKS + 1]
         said = [{**whole, "asked": {**self.asked}}, *({**whole, "against": one} for one in blamed)]
         if self.cause is Cause.CONTRADICTED:
             said.append({**whole, "torn": True})
         return tuple(sorted(digest_text(sha256(canonical(one))) for one in said))
+
+
+def seeable(unmet: Mapping[str, str]) -> Mapping[str, str]:
+    """Give marks, each with its rule, with one that nobody can have seen where they are more than a passport holds."""
+    return unmet if len(unmet) <= MOST_MARKS else {**unmet, TOO_MANY: f"more than {MOST_MARKS} things"}
 
 
 def weakest(bases: Sequence[Basis]) -> Basis:

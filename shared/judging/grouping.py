@@ -8,6 +8,7 @@ makes a group better; a file that failed counts until a newer state of that file
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from datetime import timedelta
 from operator import attrgetter
 
@@ -87,7 +88,11 @@ class Evidence:
     def near(self, kind: str, name: str | None = None) -> tuple[Near, ...]:
         """Say what there is of a type that a rule might have meant, the nearest first."""
         bound = [piece for pile in self._bound.get(kind, {}).values() for piece in pile.pieces]
-        return near_misses(bound, self._others.get(kind, ()), name)
+        return near_misses(bound, self.others(kind), name)
+
+    def others(self, kind: str) -> Sequence[Piece]:
+        """Give what there is of a type that nothing binds to the digest."""
+        return self._others.get(kind, ())
 
 
 def _by_type(piles: _Piles) -> dict[str, dict[str, Pile]]:

@@ -17,6 +17,7 @@ from shared.judging.ageing import skew
 from shared.judging.baseline import VERSION as BUILT_IN
 from shared.judging.case import Case
 from shared.judging.findings import Judged, finding, unruled, watch
+from shared.judging.found import MOST_MARKS, seeable
 from shared.judging.headline import confidence, headline, severity
 from shared.judging.policy import UNDECIDED, VALIDITY, Approvals, Policy, Rule
 from shared.judging.scope import nearest
@@ -38,7 +39,7 @@ def judge(facts: Facts, policies: tuple[Policy, ...], warnings: tuple[str, ...] 
     """
     case = Case(facts)
     judged = _judged(case, policies)
-    findings = tuple(finding for finding, _ in judged)
+    findings = _signable([finding for finding, _ in judged])
     decision = decide(findings)
     mode = _mode(facts, policies)
     share, words = confidence(findings)
@@ -64,8 +65,17 @@ def judge(facts: Facts, policies: tuple[Policy, ...], warnings: tuple[str, ...] 
     )
 
 
-def undecided(facts: Facts, policies: tuple[Policy, ...], reason: str, warnings: tuple[str, ...] = ()) -> Judgement:
-    """Give the HOLD of a release that could not be judged, for the one caller that catches; `reason` is shown."""
+def undecided(
+    facts: Facts,
+    policies: tuple[Policy, ...],
+    reason: str,
+    warnings: tuple[str, ...] = (),
+    action: str | None = None,
+) -> Judgement:
+    """Give the HOLD of a release that could not be judged, for the one caller that catches.
+
+    `reason` is shown, and `action` where it is known what to do about it.
+    """
     open_ = Finding(
         UNDECIDED,
         "This release can be judged",
@@ -74,7 +84,7 @@ def undecided(facts: Facts, policies: tuple[Policy, ...], reason: str, warnings:
         cause=Cause.ERROR,
         reason=reason,
         who="the receiver's operator",
-        next_action="look for this request in the receiver's log, then ask again",
+        next_action=action or "look for this request in the receiver's log, then ask again",
     )
     held = judge(facts=Facts(facts.request, facts.now), policies=(), warnings=warnings)
     mode = _mode(facts, policies)
@@ -130,8 +140,16 @@ def _judged(case: Case, policies: Sequence[Policy]) -> list[Judged]:
         found.append(watch(case, health))
     unmet = {mark: one.rule for one, _ in found for mark in one.marks}
     for at, (policy, rule) in of_people.items() if unmet else ():
-        found[at] = finding(case, policy, rule, rules.look(case, policy, rule, unmet))
+        found[at] = finding(case, policy, rule, rules.look(case, policy, rule, seeable(unmet)))
     return _with_then(case, found, of_people, unmet)
+
+
+def _signable(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Cut the marks so that a passport holds them: where there are more, no yes to the release counts anyway."""
+    if sum([len(one.marks) for one in findings]) <= MOST_MARKS:
+        return tuple(findings)
+    each = MOST_MARKS // len(findings)
+    return tuple(replace(one, marks=one.marks[:each]) for one in findings)
 
 
 def _strongest(findings: Iterable[Finding]) -> Decision:
@@ -146,7 +164,9 @@ def _with_then(case: Case, found: Sequence[Judged], of_people: _OfPeople, unmet:
     def then(at: int) -> Decision:
         rest = {mark: rule for mark, rule in unmet.items() if mark not in open_[at].marks}
         freed = {
-            other for other, asked in waits.items() if rest != unmet and rules.look(case, *asked, rest).cause is None
+            other
+            for other, asked in waits.items()
+            if rest != unmet and rules.look(case, *asked, seeable(rest)).cause is None
         }
         return _strongest(one for other, one in open_.items() if other != at and other not in freed)
 

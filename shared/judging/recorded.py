@@ -5,19 +5,26 @@ Pure. Invariant: the same judgement is written the same way, so that a decision 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from shared.judging.values import Finding, Judgement
 from shared.passports import Found, Freshness, Looked, PolicyUse, Verdict
 
-ENGINE = "1"
+ENGINE = "2"
 """Goes up whenever the same inputs may be judged otherwise, or be said in other words."""
 
 _MAX_LOOKED = 2_000
 _LEAST_LOOKED = 10
+_MAX_BYTES = 360_000
+"""What findings take of a passport; its inputs need the most of what is left of a payload."""
+_OF_ONE = 160
+"""What one thing that was looked at takes beside its words."""
+_SURELY_FITS = 100
 
 
 def verdict_of(judgement: Judgement) -> Verdict:
     """Write a judgement down; lists of what was considered are cut so that a passport holds them, and say so."""
-    most = max(_LEAST_LOOKED, _MAX_LOOKED // max(len(judgement.findings), 1))
+    most = _most_looked(judgement.findings)
     return Verdict(
         decision=judgement.decision.value,
         proceed=judgement.proceed,
@@ -37,6 +44,22 @@ def verdict_of(judgement: Judgement) -> Verdict:
         evaluated_at=judgement.evaluated_at,
         valid_until=judgement.valid_until,
     )
+
+
+def _most_looked(findings: Sequence[Finding]) -> int:
+    """Say how much of what was looked at each finding lists, so that all of them fit."""
+    most = max(_LEAST_LOOKED, _MAX_LOOKED // max(len(findings), 1))
+    if sum([min(len(one.considered), most) for one in findings]) < _SURELY_FITS:
+        return most
+    room = _MAX_BYTES - sum([_bytes(one) for one in findings])
+    while most and sum([_OF_ONE + len(one.detail.encode()) for of in findings for one in of.considered[:most]]) > room:
+        most //= 2
+    return most
+
+
+def _bytes(finding: Finding) -> int:
+    words = (finding.rule, finding.title, finding.reason, finding.who, finding.next_action, *finding.waived_by)
+    return sum([len(one.encode()) for one in words]) + 80 * len(finding.marks) + 400
 
 
 def _found(finding: Finding, most: int) -> Found:

@@ -198,6 +198,9 @@ def _mend(case: Case, rule: Rule, group: Group) -> str:
     for piece in (*group.members, *group.doubted):
         if piece.source_key == piece.id and piece.run is None and not alone(piece).is_good:
             return actions.rebuild(group.name)
+    posted = [one for one in (*group.members, *group.doubted) if not one.by_collector and not alone(one).is_good]
+    if posted and not rule.fix and group.type != ClaimType.SECURITY_SCAN:
+        return actions.mend_posted(case.facts.request, group.name)
     return actions.mend(case.facts.request, group.type, group.name, rule.fix)
 
 

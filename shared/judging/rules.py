@@ -13,7 +13,7 @@ from shared.encoding import JsonObject
 from shared.judging import actions, culprits, expected, people, required, streams
 from shared.judging.alone import alone
 from shared.judging.case import Case
-from shared.judging.found import WORST, Found
+from shared.judging.found import TOO_MANY, WORST, Found
 from shared.judging.ordering import moment
 from shared.judging.policy import Approvals, Collection, Expect, Policy, Require, Rule
 from shared.judging.values import Basis, Cause, Considered, Piece
@@ -81,12 +81,16 @@ def _approvals(case: Case, rule: Rule, test: Approvals, unmet: Mapping[str, str]
     reason = f"{len(votes.voices)} of {counted(votes.needed, 'approval')}" + (f" ({who})" if who else "")
     if votes.lapsed:
         reason += f"; {votes.lapsed} given before this failed: {listed(votes.unseen)}"
+    action = actions.approve((rule.id,))
+    if TOO_MANY in unmet:
+        reason += f"; no approval counts while {unmet[TOO_MANY]} fail, since no passport tells so many"
+        action = "first mend most of what fails, as the other rules say"
     if people.author_unknown(facts):
         reason += "; author unknown, so one more is needed"
     return Found(
         Cause.WAITING_FOR_PERSON,
         reason,
-        action=actions.approve((rule.id,)),
+        action=action,
         who=an_approver(case),
         considered=votes.considered,
     )

@@ -110,8 +110,8 @@ def _complaints(stream: StreamFact, max_age: timedelta | None, now: datetime) ->
             found.append(Complaint(stream, Cause.MISSING, of_those, action))
     if stream.abandoned:
         words = f"{stream.name} began another stream without a farewell; what this one still held is unknown"
-        close = f"carnet-receiver streams close {stream.stream} RANGE --reason TEXT"
-        action = f"close what may have come behind its last entry: {close}"
+        close = f"carnet-receiver streams close {stream.stream} N- --reason TEXT"
+        action = f"close its end: {close}, where N follows the highest number that streams show names"
         found.append(Complaint(stream, Cause.MISSING, words, action))
     # A collector that took its leave said with its last heartbeat that nothing more comes: that does not grow old.
     elif max_age is not None and not stream.retired and (stream.heard_at is None or now - stream.heard_at > max_age):

@@ -10,6 +10,7 @@ from receiver.core.posting import Record
 from receiver.store import triggered
 from shared.encoding import JsonValue
 from shared.errors import StateError
+from tests.helpers.asking import Asker
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, make_receiver
 from tests.helpers.posts import COMMIT, Pipeline
@@ -76,6 +77,8 @@ def test_a_release_of_more_authors_than_can_be_is_not_judged(receiver: Receiver)
             assert len(gathered(receiver).facts.authors) == 200
     with pytest.raises(StateError, match="more than 200 people"):
         gathered(receiver)
+    (open_,) = Asker(receiver).ask().passport.findings
+    assert open_.next_action == "build from a new commit, and revoke the token that says so"
 
 
 def test_a_name_that_is_taken_out_of_the_database_is_missed(sqlite_databases: Databases, tmp_path: Path) -> None:

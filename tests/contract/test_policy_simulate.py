@@ -27,6 +27,7 @@ from tests.helpers.posts import Pipeline
 
 DIGEST = "ab" * 32
 NEEDS_ROLLBACK = '[{id: rollback, title: A way back, expect: "rollback.available", otherwise: BLOCK}]'
+COLLECTS = "[{{id: whole, title: All is here, collection: {{collectors: [{}], gaps: none}}, otherwise: HOLD}}]"
 NEEDS_TESTS = "[{id: tests, title: Tests passed, require: {type: TEST_RESULTS}, otherwise: HOLD}]"
 
 
@@ -168,6 +169,20 @@ def test_a_passport_whose_facts_are_not_whole_is_named_and_not_judged(receiver: 
     lost = past.decide(evidence=(spool.entry(),))
     made = tried(receiver, text(NEEDS_TESTS))
     assert (made.unread, made.judged, made.changes) == ([lost], 0, [])
+
+
+def test_a_release_is_not_tried_where_the_policy_looks_at_collectors_that_nobody_looked_at(
+    receiver: Receiver, past: Past
+) -> None:
+    before = text(COLLECTS.format('"ci-01", "build-*"'))
+    put(receiver, before)
+    asked = past.decide(by=read_policy(before, 1))
+    for wider in ('"ci-*"', '"ci-01", "ci-02"'):
+        made = tried(receiver, text(COLLECTS.format(wider)))
+        assert (made.unseen, made.judged, made.changes) == ([asked], 0, [])
+    made = tried(receiver, text(COLLECTS.format('"build-7*"'), mode="shadow"))
+    assert (made.unseen, made.judged) == ([], 1)
+    assert tried(receiver, text()).unseen == [], "who names no collector looks at no other one"
 
 
 def test_a_policy_that_is_as_specific_as_an_active_one_is_refused(receiver: Receiver) -> None:

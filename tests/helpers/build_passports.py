@@ -110,7 +110,7 @@ def passport(**overrides: object) -> Passport:
         "request": digest_text(sha256(canonical(REQUEST))),
         "facts": digest_text(sha256(canonical(FACTS))),
         "inputs": (),
-        "engine": "1",
+        "engine": "2",
         "keyring_version": 1,
     }
     return Passport.model_validate(_acted(overrides, 9, fields))

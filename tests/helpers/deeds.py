@@ -154,7 +154,7 @@ def redo(known: World, one: Piece) -> World:
     same: dict[str, object] = {"source_key": key, "basis": one.basis, "run": one.run and "run-again"}
     same["reports"] = one.reports
     if not one.by_collector:
-        same["source"] = one.source
+        same |= {"source": one.source, "voice": one.voice}
     return report(known, one.type, one.name, signed=one.by_collector, **same)
 
 

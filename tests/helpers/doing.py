@@ -53,6 +53,8 @@ STEPS: dict[str, tuple[Way, ...]] = {
     rf'mend what failed and run the job that makes "(?P<name>[^"]+)" {_FOR} again; its new report counts': (
         deeds.again,
     ),
+    rf'mend what failed and run the job that makes "(?P<name>[^"]+)" {_FOR} again; its new report counts if a token '
+    r"of the same owner posts it, else build from a new commit": (deeds.again, deeds.new_digest),
     rf'run the job that makes \w+ "(?P<name>[^"]+)" {_FOR} again': (deeds.again,),
     r'mend what failed, build from a new commit, and gate the new digest: "(?P<name>[^"]+)" was posted without '
     r"--resource-id, so no newer post takes its place": (deeds.new_digest,),
@@ -101,10 +103,8 @@ STEPS: dict[str, tuple[Way, ...]] = {
         deeds_elsewhere.settle(lacking=0),
         deeds_elsewhere.settle(lacking=0, closed=2),
     ),
-    r"close what may have come behind its last entry: "
-    r"carnet-receiver streams close (?P<name>\S+) RANGE --reason TEXT": (
-        deeds_elsewhere.settle(abandoned=False, closed=1),
-    ),
+    r"close its end: carnet-receiver streams close (?P<name>\S+) N- --reason TEXT, where N follows the highest number "
+    r"that streams show names": (deeds_elsewhere.settle(abandoned=False, retired=True, closed=1),),
     r"enrol a collector of that name, or mend the policy: (?P<name>\S+) stands under collectors": (
         deeds_elsewhere.enrol,
         deeds_elsewhere.without_glob,

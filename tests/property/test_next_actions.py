@@ -112,6 +112,7 @@ CASES = (
     Case(TESTS, Cause.ERROR, facts(green_tests(cut=("failed",)))),
     # A report, whoever says it.
     Case(ANY_TESTS, Cause.FAILED, facts(changed(red_tests(), POSTED))),
+    Case(ANY_TESTS, Cause.FAILED, facts(changed(red_tests(voice="gone"), POSTED))),
     Case(ANY_TESTS, Cause.FAILED, facts(changed(red_tests(run=None, source_key=OF_ITS_OWN), POSTED))),
     Case(ANY_TESTS, Cause.FAILED, facts(red_tests(), red_tests("Other Tests", source_key="o"))),
     Case(ANY_TESTS, Cause.FAILED, facts(red_tests(), green_tests("Other Tests", held="forked", source_key="o"))),

@@ -179,14 +179,14 @@ def test_programs_get_one_line_of_json(tmp_path: Path) -> None:
 
 def test_replay_judges_again_and_another_answer_or_another_engine_has_an_exit_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "passport.bundle"
-    for overrides, status in (({}, 0), ({"headline": "All is well."}, 77), ({"engine": "0"}, 75)):
+    for overrides, status in (({}, 0), ({"headline": "All is well."}, 77), ({"engine": "1"}, 75)):
         path.write_bytes(emit_bundle(Judged().bundle(**overrides)))
         assert carnet_verify(path, "--key", PINNED, *FOR, *THEN).status == 0
         done = carnet_verify(path, "--key", PINNED, *FOR, *THEN, "--replay")
         assert done.status == status
         assert ("judged again by engine" in done.out) == (status == 0)
         assert ("headline" in done.out) == (status == 77)
-        assert ("version 0 of the engine" in done.err) == (status == 75)
+        assert ("version 1 of the engine" in done.err) == (status == 75)
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")

@@ -82,10 +82,11 @@ def test_what_is_not_here_is_lacking_for_whatever_reason_until_people_close_it()
     assert (found.lacking, found.closed) == (len(Lack) - 1, 1)
 
 
-def test_a_stream_that_was_left_behind_is_settled_once_people_closed_all_that_it_lacks() -> None:
-    assert fact(Standing.ABANDONED).abandoned
-    assert fact(Standing.ABANDONED, {Lack.KNOWN_LOST: ((1, 2),), Lack.MISSING: ((4, 4),)}).abandoned
-    for settled in (fact(Standing.ABANDONED, {Lack.KNOWN_LOST: ((1, 2),)}), fact(Standing.ABANDONED, is_over=True)):
+def test_a_stream_that_was_left_behind_is_settled_once_people_closed_all_that_it_lacks_and_its_end() -> None:
+    lost: dict[Lack, Ranges] = {Lack.KNOWN_LOST: ((1, 2),)}
+    for open_ in (fact(Standing.ABANDONED), fact(Standing.ABANDONED, lost)):
+        assert (open_.abandoned, open_.retired) == (True, False), "what was lost before says nothing of its end"
+    for settled in (fact(Standing.ABANDONED, lost, is_over=True), fact(Standing.ABANDONED, is_over=True)):
         assert (settled.abandoned, settled.retired) == (False, True)
     assert fact(Standing.ABANDONED, {Lack.MISSING: ((4, 4),)}, is_over=True).abandoned
     forked = fact(Standing.ABANDONED, is_over=True, two_holders=True)

@@ -15,6 +15,7 @@ from receiver.store import migrate as migrations
 from receiver.store.engine import Store
 from receiver.store.metadata import METADATA
 from receiver.store.migrate import migrate
+from shared.errors import TryLaterError
 from shared.predicates import Limits
 from tests.helpers import build
 from tests.helpers.fleet import make_receiver
@@ -113,6 +114,18 @@ def test_a_fork_of_an_older_database_was_known_to_no_release_and_no_revocation_e
         assert {row[0] for row in database.execute("SELECT forked_after FROM streams")} == {last}
         kept = database.execute("SELECT kind, sequence, known_after, key_id FROM disputes").fetchall()
         assert set(kept) == {("parted", 1, last, bytes(32))}
+
+
+def test_a_program_that_goes_on_after_a_newer_one_migrated_its_database_writes_nothing(tmp_path: Path) -> None:
+    receiver = make_receiver(tmp_path)
+    with closing(sqlite3.connect(receiver.path)) as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+        database.commit()
+    acts: list[str] = []
+    with pytest.raises(TryLaterError, match="has schema 9999"):
+        receiver.store.write(lambda _tx: acts.append("written"))
+    assert acts == []
+    receiver.store.close()
 
 
 def test_whom_older_words_on_a_run_named_stay_authors_of_its_commits(tmp_path: Path) -> None:

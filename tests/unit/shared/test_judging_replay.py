@@ -244,7 +244,7 @@ def test_what_is_no_docket_is_refused(change: Callable[[Any], None]) -> None:
 
 def test_another_engine_says_so() -> None:
     refusals = (
-        Judged().bundle(engine="0"),
+        Judged().bundle(engine="1"),
         Judged().bundle(inputs_omitted=1),
         Judged().bundle(findings=verdict_of(undecided(Judged().facts, (), "a bug")).findings),
     )

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from shared.judging.judge import judge
-from shared.judging.values import Basis, Cause, Decision, Facts, Finding
+from shared.judging.values import Basis, Cause, Decision, Facts, Finding, Piece
 from tests.helpers.facts import (
     NOW,
     OTHER_COMMIT,
@@ -37,6 +37,20 @@ TRIED = 'r ALLOW_WITH_CANARY: expect: "rollback.verified"'
 ASKED = "r ALLOW_WITH_CANARY: expect: \"release.releaseId == '1'\""
 UNTRIED = ingested("rollback", {"metrics": {"available": True, "verified": False}}, source_key="argo")
 HIGH = 'h ALLOW_WITH_CANARY: expect: "evidence.SECURITY_SCAN.high == 0"'
+
+MIXED = 'm ALLOW_WITH_CANARY: expect: "rollback.verified && evidence.SECURITY_SCAN.medium == 0"'
+BOTH = 'b ALLOW_WITH_CANARY: expect: "evidence.TEST_RESULTS.failed == 0 && evidence.SECURITY_SCAN.medium == 0"'
+FEW = 'f ALLOW_WITH_CANARY: require: {type: SECURITY_SCAN, outcome: any, where: "evidence.high <= 5"}'
+DENIED = request(rollback_verified=False)
+
+
+def mediums(count: int) -> Piece:
+    return scan(id="sha256:m", content="m", evidence={"critical": 0, "high": 0, "medium": count, "total": count})
+
+
+def highs(name: str, count: int) -> Piece:
+    said = {"critical": 0, "high": count, "medium": 0, "total": count}
+    return scan(id=name, source_key=name, content=name, sequence=ord(name), evidence=said)
 
 
 def people(known: Facts, seen: Facts, *rules: str) -> Finding:
@@ -69,6 +83,13 @@ def people(known: Facts, seen: Facts, *rules: str) -> Finding:
         (T, facts(red_tests()), facts(red_tests(), links=(link(), link(id="sha256:other", commit=OTHER_COMMIT)))),
         (NOTHING_MISSING, facts(streams=(stream(lacking=1),)), facts(streams=(stream(lacking=1, forked=True),))),
         (ASKED, facts(), facts(request=request(release_id="3"))),
+        # It was not met for another reason, or fails by a sum, or is merely not linked.
+        (MIXED, facts(scan(), request=DENIED), facts(mediums(50), request=DENIED)),
+        (BOTH, facts(red_tests(), scan()), facts(red_tests(), mediums(50))),
+        (BOTH, facts(), facts(mediums(50))),
+        (BOTH, facts(), facts(green_tests(held="key_revoked"), mediums(50))),
+        (FEW, facts(highs("a", 6)), facts(highs("a", 6), highs("b", 5), highs("c", 5))),
+        (T, facts(), facts(red_tests(), links=())),
     ],
 )
 def test_what_fails_after_somebody_signed_takes_their_yes_away(rule: str, seen: Facts, now: Facts) -> None:
@@ -148,8 +169,15 @@ def test_another_version_of_the_policy_is_another_question() -> None:
     assert judge(met, (policy(T, TWO, validity="1h"),)).findings[-1].met
 
 
-def test_of_very_many_failures_the_very_same_must_have_been_seen() -> None:
-    many = [red_tests(id=f"sha256:{at}", source_key=f"{at}", content=f"{at}") for at in range(101)]
-    assert people(facts(*many), facts(*many), T).met
-    other = replace(many[0], content="other")
-    assert not people(facts(other, *many[1:]), facts(*many), T).met
+def test_of_more_failures_than_a_passport_tells_nobodys_yes_counts_and_the_answer_says_so() -> None:
+    many = [red_tests(id=f"sha256:{at}", source_key=f"{at}", content=f"{at}") for at in range(1001)]
+    few, known = facts(*many[:900]), facts(*many)
+    assert people(few, few, T).met
+    assert "no approval counts while more than 1000 things fail" in people(known, known, T).reason
+    found = judge(known, (policy(*[f"t{at} HOLD: {TESTS}" for at in range(20)], TWO),)).findings
+    assert sum(len(one.marks) for one in found) <= 1000
+
+
+def test_one_of_very_many_failures_that_is_mended_takes_nobodys_yes_away() -> None:
+    many = [red_tests(id=f"sha256:{at}", source_key=f"{at}", content=f"{at}") for at in range(102)]
+    assert people(facts(*many[1:]), facts(*many), T).met
