@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable
 
 import aiohttp
@@ -32,7 +33,8 @@ def make_application(services: Services, table: Iterable[Route]) -> web.Applicat
     app = web.Application(middlewares=[exchange, authorize, no_idle_query])
     app[SERVICES] = services
     connections = services.settings.max_connections
-    app[GATE] = Gate(Changes(most=connections // _WAITING_OF, most_of_one=connections // _WAITING_OF_ONE_TOKEN))
+    changes = Changes(most=connections // _WAITING_OF, most_of_one=connections // _WAITING_OF_ONE_TOKEN)
+    app[GATE] = Gate(changes, asyncio.Semaphore(services.desk.side_by_side))
     app[HEARTBEATS] = Gathering(apart_seconds=_BEATS_APART_SECONDS, most=_BEATS_TOGETHER)
     app.on_response_prepare.append(no_server_header)
     add_routes(app, table)

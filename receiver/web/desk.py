@@ -56,6 +56,7 @@ class Desk(Generic[S]):
         self.random = random
         self._store = store
         self._at_hand = at_hand
+        self._readers = threads
         self._threads = _Threads(threads, max_waiting)
 
     def behind(self, front: Callable[[S], S]) -> Desk[S]:
@@ -87,6 +88,11 @@ class Desk(Generic[S]):
     async def change(self, use_case: Callable[Concatenate[S, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run a use case that writes, one after the other; raises what `ask` raises."""
         return await self._threads.run(self._threads.writer, partial(use_case, self._store, *args, **kwargs))
+
+    @property
+    def side_by_side(self) -> int:
+        """How many long reads do best at once: one where none waits for a server, since they would only take turns."""
+        return self._readers if self._at_hand is None else 1
 
     @property
     def open(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -17,6 +18,8 @@ class Gate:
     """The policies, evidence and passports that were read before, and the waiting for changes."""
 
     changes: Changes
+    turn: asyncio.Semaphore
+    """Whose question is looked at now; one that has to be decided anew holds no turn, since it may wait for a write."""
     cache: PolicyCache = field(default_factory=PolicyCache)
     memory: Memory = field(default_factory=Memory)
     passports: PassportCache = field(default_factory=PassportCache)

@@ -68,7 +68,10 @@ async def evaluate(request: web.Request) -> web.Response:
             origin=request.remote,
         )
         # Most questions are asked again: a read finds that, and no write waits for it.
-        found = None if key is not None else await desk.ask(decide.in_force, asking)
+        found = None
+        if key is None:
+            async with kept.turn:
+                found = await desk.ask(decide.in_force, asking)
         return await ask_signed(request, decide.decide, asking) if found is None else found
 
     seconds = read_wait(request)
