@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable
 
 import aiohttp
@@ -16,6 +15,7 @@ from receiver.web.gathering import Gathering
 from receiver.web.queries import no_idle_query
 from receiver.web.routes import Route, add_routes
 from receiver.web.state import HEARTBEATS, SERVICES, Services
+from receiver.web.turns import Turns
 from receiver.web.waiting import Changes
 from shared.errors import ConfigError
 
@@ -34,7 +34,7 @@ def make_application(services: Services, table: Iterable[Route]) -> web.Applicat
     app[SERVICES] = services
     connections = services.settings.max_connections
     changes = Changes(most=connections // _WAITING_OF, most_of_one=connections // _WAITING_OF_ONE_TOKEN)
-    app[GATE] = Gate(changes, asyncio.Semaphore(services.desk.side_by_side))
+    app[GATE] = Gate(changes, Turns(services.desk.side_by_side, services.desk.most))
     app[HEARTBEATS] = Gathering(apart_seconds=_BEATS_APART_SECONDS, most=_BEATS_TOGETHER)
     app.on_response_prepare.append(no_server_header)
     add_routes(app, table)

@@ -95,6 +95,11 @@ class Desk(Generic[S]):
         return self._readers if self._at_hand is None else 1
 
     @property
+    def most(self) -> int:
+        """How many use cases may run or wait."""
+        return self._threads.most
+
+    @property
     def open(self) -> int:
         """How many use cases run or wait."""
         return self._threads.open
@@ -111,10 +116,10 @@ class _Threads:
         self.readers = ThreadPoolExecutor(threads, thread_name_prefix="reader")
         self.writer = ThreadPoolExecutor(1, thread_name_prefix="writer")
         self.open = 0
-        self._max_open = threads + max_waiting
+        self.most = threads + max_waiting
 
     async def run(self, threads: ThreadPoolExecutor, act: Callable[[], T]) -> T:
-        if self.open >= self._max_open:
+        if self.open >= self.most:
             raise BusyError
         self.open += 1
         future = asyncio.get_running_loop().run_in_executor(threads, act)

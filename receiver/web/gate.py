@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -10,6 +9,7 @@ from aiohttp import web
 from receiver.facts import Memory
 from receiver.issuing import PassportCache
 from receiver.policies import PolicyCache
+from receiver.web.turns import Turns
 from receiver.web.waiting import Changes
 
 
@@ -18,7 +18,7 @@ class Gate:
     """The policies, evidence and passports that were read before, and the waiting for changes."""
 
     changes: Changes
-    turn: asyncio.Semaphore
+    turns: Turns
     """Whose question is looked at now; one that has to be decided anew holds no turn, since it may wait for a write."""
     cache: PolicyCache = field(default_factory=PolicyCache)
     memory: Memory = field(default_factory=Memory)

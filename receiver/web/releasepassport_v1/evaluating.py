@@ -70,7 +70,7 @@ async def evaluate(request: web.Request) -> web.Response:
         # Most questions are asked again: a read finds that, and no write waits for it.
         found = None
         if key is None:
-            async with kept.turn:
+            async with kept.turns.one():
                 found = await desk.ask(decide.in_force, asking)
         return await ask_signed(request, decide.decide, asking) if found is None else found
 
