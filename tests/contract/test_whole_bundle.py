@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -30,6 +28,7 @@ from tests.helpers.asking import Asker, about, green
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, make_receiver
 from tests.helpers.held import ACCEPTED, REVOKED, end, let_go, stands
+from tests.helpers.offline import watched
 from tests.helpers.programs import command
 
 POLICY = b"""\
@@ -126,7 +125,6 @@ def later(receiver: Receiver) -> None:
     receiver.now += timedelta(minutes=1)
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_a_bundle_with_all_that_there_is_verifies_and_is_judged_again_by_its_file_alone(
     receiver: Receiver, tmp_path: Path
 ) -> None:
@@ -142,14 +140,7 @@ def test_a_bundle_with_all_that_there_is_verifies_and_is_judged_again_by_its_fil
             authenticate(less, made.root)
     path = tmp_path / "whole.bundle"
     path.write_bytes(made.data)
-    trace = tmp_path / "trace"
-    strace = ["strace", "-f", "-e", "trace=network", "-o", str(trace)]
-    run = subprocess.run(
-        [*strace, command("carnet"), *made.words(path), "--replay"],
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    if "ptrace" in run.stderr:
-        pytest.skip("strace may not trace here")
-    assert (run.returncode, run.stdout.split()[0]) == (0, "ALLOW"), run.stdout + run.stderr
-    assert "judged again by engine" in run.stdout
-    assert [line for line in trace.read_text().splitlines() if "(" in line and "+++" not in line] == []
+    run = watched([command("carnet"), *made.words(path), "--replay"], tmp_path / "trace")
+    assert (run.status, run.out.split()[0]) == (0, "ALLOW"), run.out + run.err
+    assert "judged again by engine" in run.out
+    run.opened_no_socket()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +14,7 @@ from shared.encoding import b64encode, format_time
 from shared.wire import emit_keyring
 from tests.helpers.build import NOW, root_signer, signer
 from tests.helpers.build_passports import ARTIFACT, World, keyring_that_revokes, world
+from tests.helpers.offline import watched
 from tests.helpers.pipelines import carnet, environment
 from tests.helpers.programs import command
 from tests.helpers.replayable import Judged
@@ -189,13 +188,8 @@ def test_replay_judges_again_and_another_answer_or_another_engine_has_an_exit_of
         assert ("version 1 of the engine" in done.err) == (status == 75)
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_it_opens_no_socket(tmp_path: Path) -> None:
-    bundle, trace = exported(tmp_path), tmp_path / "trace"
-    words = [command("carnet"), "verify", str(bundle), "--key", PINNED, *FOR, *THEN]
-    watched = ["strace", "-f", "-e", "trace=network", "-o", str(trace), *words]
-    run = subprocess.run(watched, capture_output=True, text=True, check=False, timeout=120)
-    if "ptrace" in run.stderr:
-        pytest.skip("strace may not trace here")
-    assert run.returncode == 0, run.stderr
-    assert [line for line in trace.read_text().splitlines() if "(" in line and "+++" not in line] == []
+    words = [command("carnet"), "verify", str(exported(tmp_path)), "--key", PINNED, *FOR, *THEN]
+    run = watched(words, tmp_path / "trace")
+    assert run.status == 0, run.err
+    run.opened_no_socket()
