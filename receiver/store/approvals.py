@@ -6,24 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, insert
 
 from receiver.store.columns import micros, moment
 from receiver.store.engine import Tx
 from receiver.store.gate_tables import approvals
 from receiver.store.lists import read_list, write_list
+from receiver.store.of_release import acts_of, rows
 
 # Asked for with every evaluation: built once.
-_OF_RELEASE = (
-    select(approvals)
-    .where(
-        approvals.c.workspace_id == bindparam("its_workspace"),
-        approvals.c.digest == bindparam("its_digest"),
-        approvals.c.service == bindparam("its_service"),
-        approvals.c.environment == bindparam("its_environment"),
-    )
-    .order_by(approvals.c.number)
-)
+_OF_RELEASE = acts_of(approvals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +66,8 @@ def add(tx: Tx, workspace_id: str, row: ApprovalRow) -> None:
 
 
 def of_release(tx: Tx, workspace_id: str, service: str, environment: str, digest: bytes) -> list[ApprovalRow]:
-    """Give the approvals for a service, environment and digest, in the order of the register, whatever the namespace.
-
-    Those that have ended or were given for another namespace are among them: judging says why they do not help.
-    """
-    values = {
-        "its_workspace": workspace_id,
-        "its_service": service,
-        "its_environment": environment,
-        "its_digest": digest,
-    }
-    return [_read(row) for row in tx.execute(_OF_RELEASE, values)]
+    """Give the approvals for a service, environment and digest (32 bytes); see `receiver.store.of_release.rows`."""
+    return [_read(row) for row in rows(tx, _OF_RELEASE, workspace_id, service, environment, digest)]
 
 
 def _read(row: Row[Any]) -> ApprovalRow:

@@ -7,25 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, bindparam, insert, select
+from sqlalchemy import Row, insert
 
 from receiver.store.columns import micros, moment
 from receiver.store.engine import Tx
 from receiver.store.gate_tables import waivers
+from receiver.store.of_release import acts_of, rows
 from shared.encoding import JsonValue, canonical, parse_json
 from shared.errors import Code, MalformedError
 
 # Asked for with every evaluation: built once.
-_OF_RELEASE = (
-    select(waivers)
-    .where(
-        waivers.c.workspace_id == bindparam("its_workspace"),
-        waivers.c.digest == bindparam("its_digest"),
-        waivers.c.service == bindparam("its_service"),
-        waivers.c.environment == bindparam("its_environment"),
-    )
-    .order_by(waivers.c.number)
-)
+_OF_RELEASE = acts_of(waivers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +67,8 @@ def add(tx: Tx, workspace_id: str, row: WaiverRow) -> None:
 
 
 def of_release(tx: Tx, workspace_id: str, service: str, environment: str, digest: bytes) -> list[WaiverRow]:
-    """Give the waivers for a service, environment and digest, in the order of the register, whatever the namespace.
-
-    Those that have ended or were given for another namespace are among them: judging says why they do not help.
-    """
-    values = {
-        "its_workspace": workspace_id,
-        "its_service": service,
-        "its_environment": environment,
-        "its_digest": digest,
-    }
-    return [_read(row) for row in tx.execute(_OF_RELEASE, values)]
+    """Give the waivers for a service, environment and digest (32 bytes); see `receiver.store.of_release.rows`."""
+    return [_read(row) for row in rows(tx, _OF_RELEASE, workspace_id, service, environment, digest)]
 
 
 def _read(row: Row[Any]) -> WaiverRow:
