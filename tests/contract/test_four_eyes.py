@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,16 +14,15 @@ from typing import Any
 
 import pytest
 
-from receiver import activate, clock, fsck, keys_at_hand, people
-from receiver.caller import operator
+from receiver import clock, people
 from receiver.core.accounts import Role
 from receiver.core.tokens import Kind, Scope
-from receiver.named_secrets import read_master_key
 from receiver.store import accounts
 from receiver.store.accounts import Account
 from tests.helpers.gating import DIGEST, PASSPORTS, Gate, asked
+from tests.helpers.judging_by import judging_by
 from tests.helpers.posting import REPOSITORY, Api, api
-from tests.helpers.receiving import Answer, Receiver, serving
+from tests.helpers.receiving import Answer, Receiver
 from tests.helpers.signed_in import SignedIn, add_account, hashed, signed_in
 
 WAIVERS = "/releasepassport/v1/waivers"
@@ -44,16 +42,8 @@ NAMES = ["octo", "octo ", "@octo", ANNA, "\u200bocto", "octo\u200d"]
 
 @pytest.fixture
 async def receiver(tmp_path: Path) -> AsyncIterator[Receiver]:
-    async with serving(tmp_path / "data") as running:
-        with running.store() as store:
-            signers = keys_at_hand.load(store, read_master_key(running.data.master_key), running.names.workspace)
-            by, now = operator(running.audience), clock.utcnow()
-            activate.upload(store, running.audience, POLICY, by, now)
-            wanted = activate.Wanted("production", override="a test")
-            activate.activate(store, signers, wanted, by, now, os.urandom)
+    async with judging_by(tmp_path / "data", POLICY) as running:
         yield running
-        with running.store() as store:
-            assert fsck.check(store) == []
 
 
 @pytest.fixture

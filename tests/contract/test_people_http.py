@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from receiver import activate, clock, fsck, keys_at_hand
-from receiver.caller import operator
 from receiver.core.accounts import Role
 from receiver.core.tokens import Kind, Scope
-from receiver.named_secrets import read_master_key
 from tests.helpers.databases import Databases
 from tests.helpers.gating import DIGEST, PASSPORTS, Gate, asked
+from tests.helpers.judging_by import judging_by
 from tests.helpers.posting import refused_field
-from tests.helpers.receiving import Answer, Receiver, serving
+from tests.helpers.receiving import Answer, Receiver
 from tests.helpers.signed_in import SignedIn, add_account, signed_in
 
 WAIVERS = "/releasepassport/v1/waivers"
@@ -38,16 +35,8 @@ QUESTION = asked(mode="enforce", release={"releaseId": "2.18.4", "author": AUTHO
 
 @pytest.fixture
 async def receiver(tmp_path: Path, databases: Databases) -> AsyncIterator[Receiver]:
-    async with serving(tmp_path / "data", databases=databases) as running:
-        with running.store() as store:
-            signers = keys_at_hand.load(store, read_master_key(running.data.master_key), running.names.workspace)
-            by, now = operator(running.audience), clock.utcnow()
-            activate.upload(store, running.audience, POLICY, by, now)
-            wanted = activate.Wanted("production", override="a test")
-            activate.activate(store, signers, wanted, by, now, os.urandom)
+    async with judging_by(tmp_path / "data", POLICY, databases=databases) as running:
         yield running
-        with running.store() as store:
-            assert fsck.check(store) == []
 
 
 @pytest.fixture

@@ -14,13 +14,10 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from receiver import activate, clock, fsck, keys_at_hand
-from receiver.activate import Wanted
-from receiver.caller import operator
 from receiver.core.tokens import Kind, Scope
-from receiver.named_secrets import read_master_key
 from tests.helpers import programs
-from tests.helpers.receiving import Receiver, serving
+from tests.helpers.judging_by import judging_by
+from tests.helpers.receiving import Receiver
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -66,17 +63,8 @@ def policy(otherwise: str) -> bytes:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def receiver(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Receiver]:
-    async with serving(tmp_path_factory.mktemp("gate") / "data") as made:
-        by = operator(made.audience)
-        with made.store() as store:
-            signers = keys_at_hand.load(store, read_master_key(made.data.master_key), made.names.workspace)
-            for otherwise in OTHERWISE:
-                kept = activate.upload(store, made.audience, policy(otherwise), by, clock.utcnow())
-                wanted = Wanted(kept.row.name, None, "there is no history to try it on")
-                activate.activate(store, signers, wanted, by, clock.utcnow(), os.urandom)
+    async with judging_by(tmp_path_factory.mktemp("gate") / "data", *map(policy, OTHERWISE)) as made:
         yield made
-        with made.store() as store:
-            assert fsck.check(store) == []
 
 
 def variables(receiver: Receiver, *scopes: Scope) -> dict[str, str]:

@@ -16,16 +16,14 @@ from typing import Any
 
 import pytest_asyncio
 
-from receiver import activate, clock, fsck, keys_at_hand
-from receiver.caller import operator
 from receiver.core.accounts import Role
 from receiver.core.tokens import Kind, Scope
-from receiver.named_secrets import read_master_key
 from tests.helpers import programs
 from tests.helpers.gating import DIGEST, PASSPORTS, Gate, asked
+from tests.helpers.judging_by import judging_by
 from tests.helpers.pipelines import GITHUB
 from tests.helpers.posting import COMMIT, REPOSITORY
-from tests.helpers.receiving import Receiver, serving
+from tests.helpers.receiving import Receiver
 from tests.helpers.signed_in import add_account, signed_in
 
 POLICY = b"""\
@@ -51,15 +49,8 @@ JUNIT = '<testsuite name="s" tests="{}" failures="{}"><testcase name="a" time="0
 
 @pytest_asyncio.fixture
 async def receiver(tmp_path: Path) -> AsyncIterator[Receiver]:
-    async with serving(tmp_path / "data") as made:
-        with made.store() as store:
-            signers = keys_at_hand.load(store, read_master_key(made.data.master_key), made.names.workspace)
-            by, now = operator(made.audience), clock.utcnow()
-            activate.upload(store, made.audience, POLICY, by, now)
-            activate.activate(store, signers, activate.Wanted("production", override="a test"), by, now, os.urandom)
+    async with judging_by(tmp_path / "data", POLICY) as made:
         yield made
-        with made.store() as store:
-            assert fsck.check(store) == []
 
 
 class Team:
