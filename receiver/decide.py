@@ -18,7 +18,8 @@ from receiver.caller import Caller
 from receiver.core.cutting import cut
 from receiver.core.passport import Judged, facts_key, half_over, release_key
 from receiver.core.tokens import Scope
-from receiver.facts import Memory, facts_of, inputs_of, look_ahead
+from receiver.facts import facts_of, inputs_of
+from receiver.gather import Memory, look_ahead
 from receiver.issuing import Decided, Hand, PassportCache, issue
 from receiver.keys_at_hand import RoleSigners
 from receiver.policies import Configured, PolicyCache

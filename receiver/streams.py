@@ -18,7 +18,7 @@ from receiver.core.ranges import NO_END, Range, without
 from receiver.core.revocation import Loss
 from receiver.core.trail import Act
 from receiver.keys_at_hand import RoleSigners
-from receiver.store import audit, collectors, register, revocations, stream_events, stream_states
+from receiver.store import audit, collectors, register, revocations, stream_changes, stream_events, stream_states
 from receiver.store.engine import Store, Tx
 from receiver.store.stream_states import StreamNow
 from shared import statement
@@ -139,7 +139,7 @@ def close(
         )
         envelope = statement.sign(GAP_CLOSED, (subject_sha256(sha256(wanted).hex()),), said, signers.decision)
         register.add(tx, workspace_id, place.number, GAP_CLOSED, envelope, now)
-        stream_states.close(tx, workspace_id, wanted, gap, place.number, now)
+        stream_changes.close(tx, workspace_id, wanted, gap, place.number, now)
         change = Change(Kind.GAP_CLOSED, first, None if last == NO_END else last)
         stream_events.add(tx, workspace_id, wanted, change, None, now)
         detail: JsonObject = {

@@ -16,7 +16,7 @@ from receiver.core.changes import LACKING, Change, changes
 from receiver.core.completeness import Standing, missing_count
 from receiver.core.ranges import count, without
 from receiver.core.trail import Act
-from receiver.store import audit, heartbeats, presence, stream_events, stream_states, workspaces
+from receiver.store import audit, heartbeats, presence, stream_changes, stream_events, stream_states, workspaces
 from receiver.store.engine import Store, Tx
 from receiver.store.stream_states import StreamNow
 from shared.encoding import JsonObject
@@ -76,7 +76,7 @@ def _keep(tx: Tx, workspace_id: str, now: datetime) -> tuple[list[StreamNow], li
             if change.last is not None:
                 detail["last"] = change.last
             audit.add(tx, workspace_id, Act(now, WATCHER, f"stream.{change.kind.value}", detail))
-        stream_states.note(tx, workspace_id, one, one.state.lacking(*LACKING))
+        stream_changes.note(tx, workspace_id, one, one.state.lacking(*LACKING))
     return found, past
 
 

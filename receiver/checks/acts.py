@@ -19,7 +19,7 @@ from receiver.store import (
     releases,
     revocations,
     rotations,
-    stream_states,
+    stream_changes,
     streams,
     tokens,
     touched,
@@ -126,7 +126,7 @@ def _stored(walk: Walk, rows: Mapping[int, RevocationRow]) -> Acts:
     back = {number: (row, at) for row, number, at in releases.every_taking_back(tx, workspace_id)}
     closed = {
         one.number: Closed(one.stream_id, one.first, one.last, one.closed_at)
-        for one in stream_states.every_closed(tx, workspace_id)
+        for one in stream_changes.every_closed(tx, workspace_id)
     }
     return Acts(ended, released, back, closed)
 

@@ -21,6 +21,7 @@ from receiver.store.gate_tables import passports
 from receiver.store.gate_tables import waivers as waivers_table
 from receiver.store.identity_tables import accounts
 from receiver.store.lists import read_list
+from receiver.store.unchanged import once
 from shared.encoding import JsonValue, digest_text, parse_json, parse_object
 from shared.judging.identities import identities_of
 from shared.judging.values import Actor, Approval, Target, Waiver
@@ -83,8 +84,12 @@ def _named(request: bytes) -> tuple[str, ...]:
 
 def names(tx: Tx, workspace_id: str) -> frozenset[str]:
     """Give all identities of all accounts, of those that have ended too, in one spelling."""
-    rows = tx.execute(_ACCOUNTS, {"its_workspace": workspace_id})
-    return identities_of(*(one for row in rows for one in (row.email, *read_list(row.identities))))
+
+    def read() -> frozenset[str]:
+        rows = tx.execute(_ACCOUNTS, {"its_workspace": workspace_id})
+        return identities_of(*(one for row in rows for one in (row.email, *read_list(row.identities))))
+
+    return once(tx, (names, workspace_id), read, len)
 
 
 def approvals(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Approval, ...]:
@@ -92,8 +97,14 @@ def approvals(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[
 
     Those of accounts that are not good any more, or may not approve any more, are left out.
     """
+    found = once(tx, (approvals, workspace_id, digest), lambda: _approvals(tx, workspace_id, digest), len)
+    good = _good(tx, workspace_id, {one.by.subject for one in found}, now)
+    return tuple(one for one in found if one.by.subject in good)
+
+
+def _approvals(tx: Tx, workspace_id: str, digest: bytes) -> tuple[Approval, ...]:
     rows = tx.execute(_APPROVALS, {"its_workspace": workspace_id, "its_digest": digest})
-    found = tuple(
+    return tuple(
         Approval(
             id=digest_text(row.id),
             target=Target(row.service, row.namespace or None, row.environment),
@@ -106,8 +117,6 @@ def approvals(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[
         )
         for row in rows
     )
-    good = _good(tx, workspace_id, {one.by.subject for one in found}, now)
-    return tuple(one for one in found if one.by.subject in good)
 
 
 def waivers(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Waiver, ...]:
@@ -115,8 +124,14 @@ def waivers(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Wa
 
     Those that any person of them has no good account for any more are left out: one statement is nothing to halve.
     """
+    found = once(tx, (waivers, workspace_id, digest), lambda: _waivers(tx, workspace_id, digest), len)
+    good = _good(tx, workspace_id, {by.subject for one in found for by in one.by}, now)
+    return tuple(one for one in found if all(by.subject in good for by in one.by))
+
+
+def _waivers(tx: Tx, workspace_id: str, digest: bytes) -> tuple[Waiver, ...]:
     rows = tx.execute(_WAIVERS, {"its_workspace": workspace_id, "its_digest": digest})
-    found = tuple(
+    return tuple(
         Waiver(
             id=digest_text(row.id),
             rule=row.rule,
@@ -129,8 +144,6 @@ def waivers(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Wa
         )
         for row in rows
     )
-    good = _good(tx, workspace_id, {by.subject for one in found for by in one.by}, now)
-    return tuple(one for one in found if all(by.subject in good for by in one.by))
 
 
 def _good(tx: Tx, workspace_id: str, emails: Collection[str], now: datetime) -> frozenset[str]:

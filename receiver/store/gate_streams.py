@@ -19,6 +19,7 @@ from receiver.store.engine import Tx
 from receiver.store.identity_tables import collectors
 from receiver.store.schema import heartbeats
 from receiver.store.stream_states import StreamNow
+from receiver.store.unchanged import once
 from shared.encoding import parse_payload
 from shared.judging.scope import matches
 from shared.judging.values import StreamFact, Target
@@ -89,19 +90,27 @@ def _tied_collectors(found: Iterable[StreamNow], asked: Asked) -> dict[str, froz
     return tied
 
 
-def _bound(tx: Tx, workspace_id: str, target: Target) -> dict[str, str]:
+def _bound(tx: Tx, workspace_id: str, target: Target) -> Mapping[str, str]:
     """Give the collectors that an admin bound to a service, with their names."""
-    rows = tx.execute(_LIMITED, {"its_workspace": workspace_id})
-    return {row.collector_id: row.name for row in rows if is_bound(limits_from_row(row.limits), target)}
+
+    def read() -> dict[str, str]:
+        rows = tx.execute(_LIMITED, {"its_workspace": workspace_id})
+        return {row.collector_id: row.name for row in rows if is_bound(limits_from_row(row.limits), target)}
+
+    return once(tx, (_bound, workspace_id, target), read, len)
 
 
 def _named(tx: Tx, workspace_id: str, globs: Collection[str] | None) -> frozenset[str]:
     if globs is not None and not globs:
         return frozenset()
-    rows = tx.execute(_NAMED, {"its_workspace": workspace_id})
-    return frozenset(
-        row.collector_id for row in rows if globs is None or any(matches(glob, row.name) for glob in globs)
-    )
+
+    def read() -> frozenset[str]:
+        rows = tx.execute(_NAMED, {"its_workspace": workspace_id})
+        return frozenset(
+            row.collector_id for row in rows if globs is None or any(matches(glob, row.name) for glob in globs)
+        )
+
+    return once(tx, (_named, workspace_id, None if globs is None else frozenset(globs)), read, len)
 
 
 def _oldest(tx: Tx, workspace_id: str, found: Collection[StreamNow]) -> dict[bytes, datetime]:

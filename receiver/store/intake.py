@@ -18,7 +18,7 @@ from receiver.store import (
     disputes,
     rotations,
     stranded,
-    stream_states,
+    stream_changes,
     streams,
     workspaces,
 )
@@ -122,7 +122,7 @@ def _dispute(tx: Tx, workspace_id: str, outcome: Outcome, led: Led, now: datetim
     disputes.note_partings(tx, workspace_id, led.parted, now)
     disputes.note_displaced(tx, workspace_id, led.lost, led.lost_to, now)
     for stream_id in {stream_id for stream_id, _ in led.lost}:
-        stream_states.forget_taken(tx, workspace_id, stream_id)
+        stream_changes.forget_taken(tx, workspace_id, stream_id)
     seen = {(stream_id, led.lost_to[stream_id, sequence]): sequence for stream_id, sequence in led.lost}
     disputes.note_holders(tx, workspace_id, outcome.collector_id, {**seen, **outcome.doubled}, now)
 

@@ -13,6 +13,7 @@ from receiver.store.columns import micros, moment
 from receiver.store.engine import Tx
 from receiver.store.gate_tables import passports
 from receiver.store.parts import Parts
+from receiver.store.unchanged import once
 from shared.errors import Code, StateError
 
 _BLOBS = frozenset({"summary_key_id", "summary_payload", "summary_signature", "request", "docket", "page"})
@@ -127,8 +128,12 @@ def add(tx: Tx, workspace_id: str, row: PassportRow, papers: Papers) -> None:
 
 def in_force(tx: Tx, workspace_id: str, release_key: bytes) -> PassportRow | None:
     """Give the passport that is in force of a release; None where there is none."""
-    row = tx.execute(_IN_FORCE, {"its_workspace": workspace_id, "its_release": release_key}).one_or_none()
-    return None if row is None else _read(row)
+
+    def read() -> PassportRow | None:
+        row = tx.execute(_IN_FORCE, {"its_workspace": workspace_id, "its_release": release_key}).one_or_none()
+        return None if row is None else _read(row)
+
+    return once(tx, (in_force, workspace_id, release_key), read)
 
 
 def get(tx: Tx, workspace_id: str, passport_id: str) -> PassportRow:

@@ -18,8 +18,9 @@ from urllib.parse import quote
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
 
+from receiver.store import unchanged
 from receiver.store.database import Use
 from shared.errors import Code, ConfigError, StateError
 
@@ -240,11 +241,15 @@ class SqliteFile:
         )
         begin = "BEGIN" if read_only else "BEGIN IMMEDIATE"
 
-        def on_connect(connection: Driver, _record: object) -> None:
+        def on_connect(connection: Driver, record: ConnectionPoolEntry) -> None:
             prepare(connection, mode, read_only=read_only, wait_seconds=wait_seconds)
+            if read_only:
+                unchanged.remember(record.info)
 
         def on_begin(connection: Connection) -> None:
             connection.exec_driver_sql(begin)
+            if read_only:
+                unchanged.begun(connection)
 
         event.listen(engine, "connect", on_connect)
         event.listen(engine, "begin", on_begin)

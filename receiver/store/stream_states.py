@@ -5,37 +5,29 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Row, bindparam, insert, or_, select, update
+from sqlalchemy import Row, bindparam, or_, select
 
 from receiver.core import completeness
 from receiver.core.asking import SUPERSEDED
 from receiver.core.completeness import Facts, Heard, Standing, State
-from receiver.core.hearing import listed_ranges, read_ranges
+from receiver.core.hearing import read_ranges
+from receiver.core.presence import Presence
 from receiver.core.ranges import NO_END, Range, Ranges, ranges
 from receiver.store import disputes, heartbeats, presence
 from receiver.store import streams as stream_rows
 from receiver.store.collectors import CollectorStatus
-from receiver.store.columns import micros, moment
+from receiver.store.columns import moment
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import collector_requests, collectors
 from receiver.store.schema import streams
 from receiver.store.stream_tables import closed_gaps, stream_notes
-from shared.encoding import canonical, parse_json
+from receiver.store.unchanged import once
+from shared.encoding import parse_json
 from shared.requests import Outcome, RequestKind
 
 _ENDED = frozenset({CollectorStatus.REVOKED.value, CollectorStatus.RETIRED.value})
-
-# Asked for with every change: built once, since building a query takes several times as long as running it.
-_FIRST_NOTE = insert(stream_notes)
-_NEXT_NOTE = (
-    update(stream_notes)
-    .where(
-        stream_notes.c.workspace_id == bindparam("its_workspace"), stream_notes.c.stream_id == bindparam("its_stream")
-    )
-    .values({name: bindparam(name) for name in ("standing", "forked_from", "lacking", "taken")})
-)
 
 _FEW = 200
 """Of so many streams the notes are looked up one by one; of more all of the workspace are read."""
@@ -109,18 +101,20 @@ class StreamNow:
     noted: Noted | None
 
 
-@dataclass(frozen=True, slots=True)
-class ClosedGap:
-    """A gap that people said is lost, by the register number of their statement; both ends are inside.
+class _Stream(NamedTuple):
+    """A stream's row with its collector's, what is known of it, what was noted, and how often heartbeats are due."""
 
-    One up to `NO_END` is the end of its stream.
-    """
+    row: Row[Any]
+    facts: Facts
+    noted: Noted | None
+    interval: timedelta
 
-    number: int
-    stream_id: bytes
-    first: int
-    last: int
-    closed_at: datetime
+
+class _Known(NamedTuple):
+    """Streams, and when the receiver was there: all that their states come from, but the time."""
+
+    streams: tuple[_Stream, ...]
+    there: Presence
 
 
 def every(
@@ -134,7 +128,7 @@ def every(
     """Work out how streams stand, oldest first: those of a workspace, of one collector, or one of them."""
     rows = _rows(tx, workspace_id, collector_id)
     wanted = [row for row in rows if stream_id is None or row.stream_id == stream_id]
-    return _stand(tx, workspace_id, now, rows, wanted, heartbeats.heard(tx, workspace_id, collector_id))
+    return _stand(_known(tx, workspace_id, rows, wanted, heartbeats.heard(tx, workspace_id, collector_id)), now)
 
 
 def going(tx: Tx, workspace_id: str, now: datetime) -> tuple[list[StreamNow], list[Standing]]:
@@ -147,7 +141,7 @@ def going(tx: Tx, workspace_id: str, now: datetime) -> tuple[list[StreamNow], li
     over = {row.stream_id: Standing(row.standing) for row in tx.execute(_OVER, asked)}
     past = [over[row.stream_id] for row in rows if row.status in _ENDED and row.stream_id in over]
     wanted = [row for row in rows if row.status not in _ENDED or row.stream_id not in over]
-    return _stand(tx, workspace_id, now, rows, wanted, heartbeats.heard(tx, workspace_id, None)), past
+    return _stand(_known(tx, workspace_id, rows, wanted, heartbeats.heard(tx, workspace_id, None)), now), past
 
 
 def around(
@@ -161,19 +155,23 @@ def around(
         "its_collectors": sorted(collector_ids),
         "its_streams": sorted(stream_ids),
     }
-    rows = tx.execute(_AROUND, asked).all()
-    heard = heartbeats.heard_of(tx, workspace_id, [row.stream_id for row in rows])
-    return _stand(tx, workspace_id, now, rows, rows, heard)
+
+    def read() -> _Known:
+        rows = tx.execute(_AROUND, asked).all()
+        heard = heartbeats.heard_of(tx, workspace_id, [row.stream_id for row in rows])
+        return _known(tx, workspace_id, rows, rows, heard)
+
+    key = (around, workspace_id, tuple(asked["its_collectors"]), tuple(asked["its_streams"]))
+    return _stand(once(tx, key, read, lambda found: len(found.streams)), now)
 
 
-def _stand(
+def _known(
     tx: Tx,
     workspace_id: str,
-    now: datetime,
     rows: Iterable[Row[Any]],
     wanted: Sequence[Row[Any]],
     beats: Mapping[bytes, Heard],
-) -> list[StreamNow]:
+) -> _Known:
     """Put together what is known of the streams that are wanted; `rows` are at least all those of their collectors."""
     newest: dict[str, int] = {}
     for row in rows:
@@ -204,55 +202,17 @@ def _stand(
             lag=timedelta(seconds=row.lag_seconds),
             two_holders=row.stream_id in doubled,
         )
-        interval = intervals.get(row.collector_id, completeness.INTERVAL)
-        state = completeness.state(facts, there, now, interval)
+        found.append(_Stream(row, facts, noted, intervals.get(row.collector_id, completeness.INTERVAL)))
+    return _Known(tuple(found), there)
+
+
+def _stand(known: _Known, now: datetime) -> list[StreamNow]:
+    found = []
+    for row, facts, noted, interval in known.streams:
+        state = completeness.state(facts, known.there, now, interval)
         whose = (row.collector_id, row.name)
-        found.append(StreamNow(row.stream_id, *whose, row.mark, row.head, taken, facts.heard, state, noted))
+        found.append(StreamNow(row.stream_id, *whose, row.mark, row.head, facts.above, facts.heard, state, noted))
     return found
-
-
-def note(tx: Tx, workspace_id: str, one: StreamNow, lacking: Ranges) -> None:
-    """Note how a stream stands, so that its next change is told from that."""
-    values = {
-        "standing": one.state.standing.value,
-        "forked_from": one.state.forked_from,
-        "lacking": canonical(listed_ranges(lacking)).decode(),
-        "taken": canonical(listed_ranges(one.taken)).decode(),
-    }
-    if one.noted is None:
-        tx.execute(_FIRST_NOTE, values | {"workspace_id": workspace_id, "stream_id": one.stream_id})
-    else:
-        tx.execute(_NEXT_NOTE, values | {"its_workspace": workspace_id, "its_stream": one.stream_id})
-
-
-def forget_taken(tx: Tx, workspace_id: str, stream_id: bytes) -> None:
-    """Let the next look read all places of a stream above its mark: one that was taken is free again."""
-    tx.execute(
-        update(stream_notes)
-        .where(stream_notes.c.workspace_id == workspace_id, stream_notes.c.stream_id == stream_id)
-        .values(taken="[]")
-    )
-
-
-def close(tx: Tx, workspace_id: str, stream_id: bytes, part: Range, number: int, now: datetime) -> None:
-    """Keep that people said that these places are lost, by the statement with this number in the register."""
-    first, last = part
-    tx.execute(
-        insert(closed_gaps).values(
-            workspace_id=workspace_id,
-            number=number,
-            stream_id=stream_id,
-            first=first,
-            last=last,
-            closed_at=micros(now),
-        )
-    )
-
-
-def every_closed(tx: Tx, workspace_id: str) -> list[ClosedGap]:
-    """Give all closed gaps of a workspace."""
-    found = tx.execute(_CLOSED, {"its_workspace": workspace_id})
-    return [ClosedGap(row.number, row.stream_id, row.first, row.last, moment(row.closed_at)) for row in found]
 
 
 def _rows(tx: Tx, workspace_id: str, collector_id: str | None) -> list[Row[Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from receiver.facts import Memory
+from receiver.gather import Memory
 from receiver.issuing import PassportCache
 from receiver.policies import PolicyCache
 from receiver.web.turns import Turns

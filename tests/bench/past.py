@@ -12,7 +12,7 @@ from receiver.app import Signers
 from receiver.caller import Caller
 from receiver.core.tokens import Kind, Scope
 from receiver.decide import Asking, decide
-from receiver.facts import Memory
+from receiver.gather import Memory
 from receiver.issuing import PassportCache
 from receiver.named_secrets import read_master_key
 from receiver.policies import PolicyCache

@@ -12,7 +12,8 @@ from receiver import revoke as revoking
 from receiver.caller import operator
 from receiver.core.posting import Record
 from receiver.core.revocation import Asked, Loss, What
-from receiver.facts import Memory, facts_of, inputs_of
+from receiver.facts import facts_of, inputs_of
+from receiver.gather import Memory
 from receiver.store.gate_evidence import SPOKEN
 from receiver.store.gate_targets import KnownTargets
 from shared import dsse, statement

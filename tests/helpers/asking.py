@@ -10,7 +10,7 @@ from receiver import decide, keys_at_hand, passports
 from receiver.core.posting import Record
 from receiver.core.tokens import Scope
 from receiver.decide import Asking, Decided
-from receiver.facts import Memory
+from receiver.gather import Memory
 from receiver.issuing import PassportCache
 from receiver.policies import PolicyCache
 from shared import dsse

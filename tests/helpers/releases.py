@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from receiver import attach
-from receiver.facts import Gathered, Memory, facts_of
+from receiver.facts import Gathered, facts_of
+from receiver.gather import Memory
 from shared import statement
 from shared.encoding import JsonObject, JsonValue, digest_text
 from shared.judging.values import Mode, Piece, Request, Target

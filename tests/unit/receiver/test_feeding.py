@@ -12,7 +12,7 @@ import pytest
 from receiver.core.completeness import Heard, Lack, Standing, State
 from receiver.core.feeding import Ties, counts_as_bound, fact_of, is_bound
 from receiver.core.ranges import Ranges
-from receiver.facts import Memory
+from receiver.gather import Memory
 from receiver.store.gate_statements import Statements
 from shared.judging.values import StreamFact, Target
 from shared.predicates import Limits
