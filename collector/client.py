@@ -18,7 +18,8 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from shared.errors import Code, ConfigError, TryLaterError
-from shared.wire import JSON_TYPE, MAX_RETRY_AFTER_SECONDS, error_for
+from shared.problems import MAX_RETRY_AFTER_SECONDS, error_for
+from shared.wire import JSON_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

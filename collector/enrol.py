@@ -14,19 +14,12 @@ from collector.trust import Enrolled, follow
 from shared import statement
 from shared.encoding import parse_object, sha256
 from shared.errors import Code, StateError, TryLaterError, UntrustedError
+from shared.joining import emit_access, emit_enrol_request, parse_enrol_answer, parse_keyring
 from shared.keyring import TrustedKeyring
 from shared.keys import key_from_spki
 from shared.predicates import ACCESS, Access
 from shared.statement import subject_sha256
-from shared.wire import (
-    ACCESS_PATH,
-    ENROL_PATH,
-    KEYRING_PATH,
-    emit_access,
-    emit_enrol_request,
-    parse_enrol_answer,
-    parse_keyring,
-)
+from shared.wire import ACCESS_PATH, ENROL_PATH, KEYRING_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -20,7 +20,7 @@ from collector.enrol import access_request, ask_access, refresh_keyring
 from collector.exchange import UnlistedError
 from collector.leaving import Kind, Leaving
 from shared.errors import CarnetError, Code, MalformedError, TryLaterError, UntrustedError
-from shared.wire import MAX_ACCESS_ROTATIONS
+from shared.joining import MAX_ACCESS_ROTATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -21,8 +21,8 @@ from receiver.store.engine import Store, Tx
 from shared import dsse, statement
 from shared.encoding import JsonObject
 from shared.errors import CarnetError, Code, ConfigError, UntrustedError
+from shared.joining import parse_access
 from shared.predicates import Access, Limits
-from shared.wire import parse_access
 
 # Named here because whoever calls a use case does not look into the store.
 TokenRow: TypeAlias = token_rows.TokenRow

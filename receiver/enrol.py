@@ -21,8 +21,8 @@ from receiver.store.invitations import InvitationRow
 from receiver.store.tokens import TokenRow
 from shared.encoding import JsonObject, sha256
 from shared.errors import Code, MalformedError, StateError, UntrustedError
+from shared.joining import EnrolAnswer, parse_enrol_request
 from shared.predicates import Limits
-from shared.wire import EnrolAnswer, parse_enrol_request
 
 MIN_VALID_MINUTES = 15
 MAX_VALID_MINUTES = 24 * 60

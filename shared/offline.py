@@ -14,8 +14,8 @@ from pydantic import Field, StringConstraints, ValidationError
 from shared.encoding import compact, format_time
 from shared.errors import Code, MalformedError
 from shared.fields import Name, Timestamp, Wire
+from shared.joining import KeyringAnswer, emit_keyring, parse_keyring
 from shared.members import split_members
-from shared.wire import KeyringAnswer, emit_keyring, parse_keyring
 
 MAX_FILE_BYTES = 16 << 20
 MAX_REQUEST_BYTES = 1 << 20

@@ -21,8 +21,8 @@ from shared import dsse
 from shared.bundle import MAX_BUNDLE_BYTES, parse_bundle
 from shared.encoding import digest_text, format_time, parse_time
 from shared.errors import CarnetError, Code, MalformedError, UntrustedError
+from shared.joining import parse_keyring
 from shared.verify import Wanted, authenticate, objections
-from shared.wire import parse_keyring
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -25,10 +25,10 @@ from receiver.named_secrets import read_master_key
 from receiver.store.engine import Store
 from shared.encoding import JsonObject, JsonValue, format_time
 from shared.errors import Code, MalformedError, UntrustedError
+from shared.joining import KeyringAnswer
 from shared.keys import key_from_spki
 from shared.offline import OfflineInvitation, OfflineResponse, emit_invitation, emit_response
 from shared.predicates import Limits
-from shared.wire import KeyringAnswer
 
 _ONLINE_MINUTES = 60
 _OFFLINE_MINUTES = 24 * 60

@@ -19,7 +19,8 @@ from receiver.web.unpacking import ENCODINGS, BrokenPackingError, Unpacker
 from shared.encoding import MAX_INTEGER, JsonValue, parse_object
 from shared.errors import Code, MalformedError
 from shared.fields import Wire
-from shared.wire import JSON_TYPE, FieldProblem
+from shared.problems import FieldProblem
+from shared.wire import JSON_TYPE
 
 _MAX_FIELDS_NAMED = 20
 

@@ -15,7 +15,7 @@ from http import HTTPStatus
 from receiver.web.connections import Connections, Place
 from shared.encoding import compact
 from shared.errors import Code
-from shared.wire import PROBLEM_TYPE, Problem
+from shared.problems import PROBLEM_TYPE, Problem
 
 _TLS_HANDSHAKE = b"\x16"
 _PAUSE_WITHOUT_DESCRIPTORS_SECONDS = 1.0

@@ -21,7 +21,7 @@ from receiver.web.routes import route_of
 from receiver.web.state import REQUEST_ID, SERVICES, STANDING, Services
 from shared.encoding import compact
 from shared.errors import CarnetError, Code, MalformedError, TryLaterError
-from shared.wire import PROBLEM_TYPE, problem_for
+from shared.problems import PROBLEM_TYPE, problem_for
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",

@@ -19,7 +19,7 @@ from receiver.web.metrics import Metrics
 from receiver.web.settings import WebSettings
 from shared.encoding import compact
 from shared.errors import Code
-from shared.wire import PROBLEM_TYPE, Problem
+from shared.problems import PROBLEM_TYPE, Problem
 
 
 class Handler(web.RequestHandler):

@@ -21,7 +21,8 @@ from receiver.web.parameters import PARAMETERS
 from receiver.web.refusals import SENTENCES, WAITING, statuses_of
 from receiver.web.routes import Answer, Proof, Route
 from shared.encoding import JsonObject, JsonValue
-from shared.wire import JSON_TYPE, PROBLEM_TYPE, Problem
+from shared.problems import PROBLEM_TYPE, Problem
+from shared.wire import JSON_TYPE
 
 VERSION = "3.1.1"
 _COMPONENTS = "#/components/schemas/"

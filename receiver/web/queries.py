@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from receiver.web.bodies import FieldsError, fields_error
 from receiver.web.routes import Proof, route_of
 from shared.errors import Code, MalformedError
-from shared.wire import FieldProblem
+from shared.problems import FieldProblem
 
 MAX_ITEMS = 200
 MAX_NAMED = 20

@@ -13,7 +13,7 @@ from receiver.web.table import TABLE as ROUTES
 from shared.errors import HELD_CODES, REFUSED_CODES
 from shared.predicates import TABLE as STATEMENTS
 from shared.predicates import Predicate
-from shared.wire import STATUS
+from shared.problems import STATUS
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "wire.md").read_text()
 COMMON = set(Predicate.model_fields)

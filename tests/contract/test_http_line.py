@@ -16,10 +16,11 @@ from receiver.named_secrets import read_master_key
 from shared import dsse
 from shared.dsse import parse
 from shared.encoding import b64decode, digest_text
+from shared.joining import parse_enrol_answer, parse_keyring
 from shared.keyring import TrustedKeyring, open_keyring
 from shared.keys import key_from_spki
 from shared.predicates import Enrolment, Limits, Receipt
-from shared.wire import parse_answer, parse_enrol_answer, parse_keyring
+from shared.wire import parse_answer
 from tests.helpers import build
 from tests.helpers.databases import Databases
 from tests.helpers.receiving import Answer, Receiver, Sender, serving

@@ -18,10 +18,11 @@ from shared import dsse
 from shared.dsse import Envelope, Signature
 from shared.encoding import b64encode, sha256
 from shared.errors import Code, UntrustedError
+from shared.joining import emit_access
 from shared.keys import SPKI_PREFIX, Ed25519Signer
 from shared.predicates import KEY_ROTATION
 from shared.statement import payload, subject_sha256
-from shared.wire import emit_access, emit_batch
+from shared.wire import emit_batch
 from tests.helpers import build, build_acts
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, Spool, make_receiver, results, told

@@ -12,10 +12,11 @@ from receiver import clock, rekey
 from receiver.named_secrets import read_master_key
 from shared import dsse
 from shared.errors import UntrustedError
+from shared.joining import KeyringAnswer, parse_keyring
 from shared.keyfile import load_key
 from shared.keyring import TrustedKeyring, open_keyring
 from shared.keys import Ed25519Signer, Signer
-from shared.wire import KeyringAnswer, parse_answer, parse_keyring
+from shared.wire import parse_answer
 from tests.helpers.databases import Databases
 from tests.helpers.receiving import Receiver, Sender, serving
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from shared import wire
+from shared import problems, wire
 from shared.dsse import Envelope
 from shared.predicates import ReceiptEntry
 from tests.fakes.receiver import Call, Fault, ReceiverSimulator
@@ -23,7 +23,7 @@ def nothing() -> Fault:
 
 
 def refuse(
-    status: int, body: bytes = b"", headers: dict[str, str] | None = None, content_type: str = wire.PROBLEM_TYPE
+    status: int, body: bytes = b"", headers: dict[str, str] | None = None, content_type: str = problems.PROBLEM_TYPE
 ) -> Fault:
     """Answer with a status, without looking at what was sent."""
 

@@ -14,7 +14,7 @@ from typing import Self
 
 from aiohttp import web
 
-from shared import dsse, predicates, statement, wire
+from shared import dsse, joining, predicates, problems, statement, wire
 from shared.dsse import Envelope
 from shared.encoding import b64decode, digest_text, sha256
 from shared.errors import CarnetError, Code, MalformedError, StateError, UntrustedError
@@ -211,9 +211,9 @@ class ReceiverSimulator:
         try:
             status, answer = self._route(method, path, token, body)
         except CarnetError as error:
-            problem = wire.problem_for(error, f"req_{len(self.calls)}")
+            problem = problems.problem_for(error, f"req_{len(self.calls)}")
             return web.json_response(
-                problem.to_wire(), status=int(wire.status_of(error)), content_type=wire.PROBLEM_TYPE
+                problem.to_wire(), status=int(problems.status_of(error)), content_type=problems.PROBLEM_TYPE
             )
         return web.Response(status=status, body=answer, content_type=wire.JSON_TYPE, headers=self.answer_headers)
 
@@ -221,7 +221,7 @@ class ReceiverSimulator:
         if (method, path) == ("GET", wire.KEYRING_PATH):
             self._expect_token(token)
             versions = [one.to_bytes() for one in self.keyrings]
-            return 200, wire.emit_keyring(versions, build.root_signer().public.spki)
+            return 200, joining.emit_keyring(versions, build.root_signer().public.spki)
         if (method, path) == ("POST", wire.ENROL_PATH):
             return 201, self._enrol(token, body)
         if (method, path) == ("POST", wire.BATCH_PATH):
@@ -245,7 +245,7 @@ class ReceiverSimulator:
     def _enrol(self, token: str | None, body: bytes) -> bytes:
         if token not in self.invitations:
             raise UntrustedError(Code.UNAUTHORIZED, "this invitation is not known")
-        name, raw = wire.parse_enrol_request(body)
+        name, raw = joining.parse_enrol_request(body)
         if name != self.invitations[token]:
             raise UntrustedError(Code.FORBIDDEN, "the invitation is for another name")
         envelope = dsse.parse(raw)
@@ -275,7 +275,7 @@ class ReceiverSimulator:
             ),
             build.decision_signer(),
         )
-        return wire.emit_enrol_answer(wire.EnrolAnswer(collector_id, "active", record.to_bytes()))
+        return joining.emit_enrol_answer(joining.EnrolAnswer(collector_id, "active", record.to_bytes()))
 
     def _possessed(self, envelope: Envelope, payload: bytes) -> PublicKey:
         found = split_members(payload, raw=frozenset(), lists=frozenset(), max_elements=0).values["predicate"]

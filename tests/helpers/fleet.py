@@ -26,7 +26,7 @@ from receiver.keys_at_hand import RoleSigners
 from receiver.store.engine import Store
 from receiver.store.migrate import migrate
 from receiver.store.schema import METADATA
-from shared import statement, wire
+from shared import joining, statement, wire
 from shared.dsse import Envelope
 from shared.encoding import compact, digest_text, sha256
 from shared.errors import CarnetError
@@ -181,7 +181,7 @@ class Receiver:
     def enrol_request(self, token: str, key: Ed25519Signer, name: str = "ci-07", **changes: object) -> bytes:
         """Write a request to enrol a key with an invitation."""
         fields = {"audience": self.audience, "token_digest": digest_text(sha256(token.encode())), **changes}
-        return wire.emit_enrol_request(name, build.enrolment_request_envelope(key, **fields).to_bytes())
+        return joining.emit_enrol_request(name, build.enrolment_request_envelope(key, **fields).to_bytes())
 
     def confirm(self, *fingerprints: str) -> tuple[Confirmed, ...]:
         """Confirm keys that wait, as the operator who compared their fingerprints."""

@@ -27,10 +27,11 @@ from receiver.web.journal import make_journal
 from receiver.web.settings import WebSettings
 from shared.dsse import Envelope
 from shared.encoding import digest_text, sha256
+from shared.joining import emit_enrol_request
 from shared.keyfile import write_secret
 from shared.keys import Ed25519Signer
 from shared.predicates import Audience
-from shared.wire import emit_batch, emit_enrol_request
+from shared.wire import emit_batch
 from tests.helpers import build
 from tests.helpers.databases import Databases, PostgresDatabases
 

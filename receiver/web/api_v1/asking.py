@@ -24,7 +24,8 @@ from shared.errors import Code, StateError
 from shared.fields import Count, DigestText, Id, Name, Timestamp
 from shared.judging.contradictions import Kind
 from shared.predicates import ClaimType
-from shared.wire import API, FieldProblem
+from shared.problems import FieldProblem
+from shared.wire import API
 
 _ATTESTATION = f"{API}/attestations/{{attestation_id}}"
 

@@ -24,7 +24,8 @@ from receiver.web.state import ask_signed, caller, services
 from shared.encoding import compact, digest_text
 from shared.errors import Code, StateError
 from shared.fields import Count, DigestText, LongName, Timestamp
-from shared.wire import API, FieldProblem
+from shared.problems import FieldProblem
+from shared.wire import API
 
 _KEY = f"{API}/keys/{{key_id}}"
 _TOKEN = f"{API}/tokens/{{token_id}}"

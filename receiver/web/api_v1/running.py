@@ -25,7 +25,8 @@ from receiver.web.state import caller, services
 from shared.encoding import MAX_INTEGER, JsonObject
 from shared.errors import Code
 from shared.fields import LongName, Name, Timestamp
-from shared.wire import API, FieldProblem
+from shared.problems import FieldProblem
+from shared.wire import API
 
 _RUNS = f"{API}/pipeline-runs"
 _RUN = f"{_RUNS}/{{run_id}}"

@@ -29,15 +29,8 @@ from receiver.web.routes import Body, Proof, Route, writes
 from receiver.web.state import HEARTBEATS, SERVICES, USE_IS_DUE, ask_signed, caller, confirmation, services
 from shared.errors import CarnetError
 from shared.fields import Id, Timestamp
-from shared.wire import (
-    ACCESS_PATH,
-    BATCH_PATH,
-    ENROL_PATH,
-    HEARTBEAT_PATH,
-    KEYRING_PATH,
-    emit_enrol_answer,
-    emit_keyring,
-)
+from shared.joining import emit_enrol_answer, emit_keyring
+from shared.wire import ACCESS_PATH, BATCH_PATH, ENROL_PATH, HEARTBEAT_PATH, KEYRING_PATH
 
 _BODY = web.RequestKey("body", bytes)
 

@@ -15,7 +15,8 @@ from receiver.web.answers import LEFT_OUT, AnswerModel
 from receiver.web.bodies import RequestModel
 from shared.errors import Code
 from shared.fields import DigestText, Id, Name, Spki
-from shared.wire import MAX_ACCESS_ROTATIONS, MAX_BATCH_ENTRIES
+from shared.joining import MAX_ACCESS_ROTATIONS
+from shared.wire import MAX_BATCH_ENTRIES
 
 _BASE64 = r"\A(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?\z"
 _Number = Annotated[int, Field(ge=0, le=MAX_BATCH_ENTRIES)]

@@ -23,7 +23,8 @@ from shared.encoding import compact, digest_text
 from shared.errors import Code
 from shared.fields import Count, DigestText, Id, LongName, Name, Timestamp
 from shared.judging.values import Target
-from shared.wire import GATE_API, FieldProblem
+from shared.problems import FieldProblem
+from shared.wire import GATE_API
 
 _PASSPORT = f"{GATE_API}/passports/{{passport_id}}"
 MAX_COMMENT_CHARS = 4000

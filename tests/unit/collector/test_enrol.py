@@ -14,9 +14,10 @@ from collector.enrol import ask_keyring, enrol, parse_token
 from collector.enrolling import Offered, enrolment_request, pin
 from collector.trust import Enrolled, follow
 from shared.errors import CarnetError, ConfigError, MalformedError, StateError, TryLaterError, UntrustedError
+from shared.joining import EnrolAnswer, emit_enrol_answer
 from shared.keyring import open_keyring
 from shared.predicates import Role
-from shared.wire import ENROL_PATH, EnrolAnswer, emit_enrol_answer
+from shared.wire import ENROL_PATH
 from tests.fakes import faults
 from tests.fakes.receiver import ReceiverSimulator
 from tests.fakes.time import SimulatedTime

@@ -16,9 +16,10 @@ from collector.enrolling import Offered, Waiting, enrolment_request, pin
 from shared import dsse
 from shared.encoding import digest_text, sha256
 from shared.errors import CarnetError, ConfigError
+from shared.joining import EnrolAnswer, KeyringAnswer, emit_enrol_answer
 from shared.keyfile import load_key, write_key
 from shared.offline import OfflineInvitation, OfflineResponse, emit_invitation, emit_response
-from shared.wire import ENROL_PATH, EnrolAnswer, KeyringAnswer, emit_enrol_answer
+from shared.wire import ENROL_PATH
 from tests.fakes import faults
 from tests.fakes.receiver import ReceiverSimulator
 from tests.fakes.time import SimulatedTime

@@ -16,10 +16,10 @@ from collector.requested import departures
 from shared import dsse, statement
 from shared.encoding import digest_text, sha256
 from shared.errors import CarnetError, ConfigError
+from shared.joining import KeyringAnswer
 from shared.keyfile import load_key, write_secret
 from shared.offline import OfflineInvitation, OfflineResponse, emit_invitation, emit_response
 from shared.predicates import EnrolmentRequest
-from shared.wire import KeyringAnswer
 from tests.helpers import build
 
 ROOT = build.root_signer().public

@@ -11,7 +11,7 @@ import pytest
 
 from shared.bundle import emit_bundle
 from shared.encoding import b64encode, format_time
-from shared.wire import emit_keyring
+from shared.joining import emit_keyring
 from tests.helpers.build import NOW, root_signer, signer
 from tests.helpers.build_passports import ARTIFACT, World, keyring_that_revokes, world
 from tests.helpers.offline import watched

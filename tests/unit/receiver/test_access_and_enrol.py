@@ -14,11 +14,11 @@ from receiver.store.identity_tables import tokens
 from shared import dsse, statement
 from shared.encoding import b64encode, digest_text, sha256
 from shared.errors import CarnetError, Code, ConfigError, MalformedError, StateError, UntrustedError
+from shared.joining import EnrolAnswer, emit_enrol_request
 from shared.keyring import open_keyring
 from shared.keys import PublicKey, key_from_spki
 from shared.predicates import Enrolment, Limits, Role
 from shared.statement import Statement
-from shared.wire import EnrolAnswer, emit_enrol_request
 from tests.helpers import build
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import NOW, Receiver, make_receiver, seeded

@@ -17,7 +17,7 @@ from shared.errors import (
     TryLaterError,
     UntrustedError,
 )
-from shared.wire import STATUS, error_for, problem_for, status_of
+from shared.problems import STATUS, error_for, problem_for, status_of
 
 FAMILIES: dict[type[CarnetError], int] = {
     ConfigError: 78,

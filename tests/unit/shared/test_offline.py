@@ -4,6 +4,7 @@ import pytest
 
 from shared.encoding import compact
 from shared.errors import MalformedError
+from shared.joining import KeyringAnswer
 from shared.offline import (
     OfflineInvitation,
     OfflineResponse,
@@ -12,7 +13,6 @@ from shared.offline import (
     parse_invitation,
     parse_response,
 )
-from shared.wire import KeyringAnswer
 from tests.helpers import build
 
 KEYRING = KeyringAnswer((build.keyring().to_bytes(),), build.root_signer().public.spki)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared import wire
+from shared import joining, problems, wire
 from shared.encoding import b64encode, digest_text
 from shared.errors import CarnetError, Code, MalformedError, TryLaterError
-from shared.wire import EnrolAnswer, Result
+from shared.joining import EnrolAnswer
+from shared.wire import Result
 from tests.helpers.build import collected_run, heartbeat_envelope, keyring, receipt_for, root_signer
 
 ENTRIES = [envelope.to_bytes() for envelope in collected_run(3)]
@@ -42,7 +43,7 @@ def test_a_batch_is_plain_json_with_the_documented_members() -> None:
 @pytest.mark.parametrize("count", [0, 101, 1000])
 def test_a_batch_of_none_or_more_than_a_hundred_is_refused_whole(count: int) -> None:
     error = refusal(wire.emit_batch("col_ci07", "batch_1", [b"{}"] * count, None))
-    assert wire.status_of(error) == 400
+    assert problems.status_of(error) == 400
     assert "100" in str(error.hint)
 
 
@@ -131,7 +132,7 @@ def test_an_answer_without_a_receipt_is_refused(body: bytes) -> None:
 
 def test_all_versions_of_a_keyring_travel_as_their_exact_bytes() -> None:
     versions = [keyring().to_bytes(), keyring(version=2, previous=keyring().id).to_bytes()]
-    found = wire.parse_keyring(wire.emit_keyring(versions, root_signer().public.spki))
+    found = joining.parse_keyring(joining.emit_keyring(versions, root_signer().public.spki))
     assert found.versions == tuple(versions)
     assert found.root_spki == root_signer().public.spki
 
@@ -151,14 +152,14 @@ def test_all_versions_of_a_keyring_travel_as_their_exact_bytes() -> None:
 )
 def test_a_keyring_answer_that_lacks_something_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedError) as refused:
-        wire.parse_keyring(body)
+        joining.parse_keyring(body)
     assert refused.value.code is Code.INVALID_FIELD
 
 
 def test_an_enrolment_travels_both_ways() -> None:
-    assert wire.parse_enrol_request(wire.emit_enrol_request("ci-07 é", BEAT)) == ("ci-07 é", BEAT)
+    assert joining.parse_enrol_request(joining.emit_enrol_request("ci-07 é", BEAT)) == ("ci-07 é", BEAT)
     for answer in (EnrolAnswer("col_1", "enrolled", BEAT), EnrolAnswer("col_1", "waiting", None)):
-        assert wire.parse_enrol_answer(wire.emit_enrol_answer(answer)) == answer
+        assert joining.parse_enrol_answer(joining.emit_enrol_answer(answer)) == answer
 
 
 @pytest.mark.parametrize(
@@ -179,7 +180,7 @@ def test_an_enrolment_travels_both_ways() -> None:
 )
 def test_a_request_to_enrol_is_strict(body: bytes, code: Code) -> None:
     with pytest.raises(MalformedError) as refused:
-        wire.parse_enrol_request(body)
+        joining.parse_enrol_request(body)
     assert refused.value.code is code
 
 
@@ -189,7 +190,7 @@ def test_a_request_to_enrol_is_strict(body: bytes, code: Code) -> None:
 )
 def test_an_enrolment_answer_cannot_bring_an_id_that_is_none(body: bytes) -> None:
     with pytest.raises(MalformedError):
-        wire.parse_enrol_answer(body)
+        joining.parse_enrol_answer(body)
 
 
 _PROBLEM = st.fixed_dictionaries(
@@ -213,13 +214,13 @@ _PROBLEM = st.fixed_dictionaries(
 )
 @settings(max_examples=1000)
 def test_any_answer_becomes_an_error_that_can_be_shown(status: int, body: bytes, retry_after: float | None) -> None:
-    error = wire.error_for(status, body, retry_after)
+    error = problems.error_for(status, body, retry_after)
     assert isinstance(error, CarnetError)
     assert str(status) in error.detail
     assert len(str(error)) < 1200
     assert str(error).isprintable()
     if isinstance(error, TryLaterError) and error.delay_seconds is not None:
-        assert 0 <= error.delay_seconds <= wire.MAX_RETRY_AFTER_SECONDS
+        assert 0 <= error.delay_seconds <= problems.MAX_RETRY_AFTER_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -237,7 +238,7 @@ def test_any_answer_becomes_an_error_that_can_be_shown(status: int, body: bytes,
     ids=["brackets", "objects", "digits", "utf-16", "mark", "half a pair", "html", "empty"],
 )
 def test_a_hostile_error_page_is_only_its_status(body: bytes) -> None:
-    error = wire.error_for(503, body)
+    error = problems.error_for(503, body)
     assert (type(error), error.detail, error.hint) == (TryLaterError, "the receiver answered 503", None)
 
 
@@ -247,24 +248,24 @@ def test_a_hostile_error_page_is_only_its_status(body: bytes) -> None:
 )
 @pytest.mark.parametrize("status", [408, 425, 429, 502, 503, 504])
 def test_what_the_receiver_asks_to_wait_is_bounded(status: int, asked: float | None, given_: float | None) -> None:
-    error = wire.error_for(status, b"", asked)
+    error = problems.error_for(status, b"", asked)
     assert isinstance(error, TryLaterError)
     assert error.delay_seconds == given_
 
 
 def test_a_status_of_no_family_is_no_reason_to_drop_anything() -> None:
     for status in (100, 200, 204, 301, 302, 307, 418, 451, 500, 501, 505, 599):
-        assert type(wire.error_for(status, b"")) is CarnetError
+        assert type(problems.error_for(status, b"")) is CarnetError
 
 
 def test_a_public_key_is_written_as_openssl_writes_it() -> None:
-    body = json.loads(wire.emit_keyring([b"{}"], root_signer().public.spki))
+    body = json.loads(joining.emit_keyring([b"{}"], root_signer().public.spki))
     assert body["rootKey"] == b64encode(root_signer().public.spki)
 
 
 @pytest.mark.parametrize("rotations", [(), (b'{"payload":"a"}',), (b'{"payload":"a"}', b'{"payload":"b"}')])
 def test_a_request_for_access_is_read_as_it_was_written(rotations: tuple[bytes, ...]) -> None:
-    assert wire.parse_access(wire.emit_access(b'{"payload":"r"}', rotations)) == (b'{"payload":"r"}', rotations)
+    assert joining.parse_access(joining.emit_access(b'{"payload":"r"}', rotations)) == (b'{"payload":"r"}', rotations)
 
 
 @pytest.mark.parametrize(
@@ -280,4 +281,4 @@ def test_a_request_for_access_is_read_as_it_was_written(rotations: tuple[bytes, 
 )
 def test_a_request_for_access_with_something_else_beside_it_is_refused(body: bytes) -> None:
     with pytest.raises(MalformedError):
-        wire.parse_access(body)
+        joining.parse_access(body)
