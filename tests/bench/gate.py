@@ -3,16 +3,19 @@
 Questions are sent at fixed times, whether earlier ones are answered or not, and an answer's time counts from when its
 question was due: who falls behind is seen to. The two databases are asked in turns. Of each build a hundred pieces of
 evidence are known. It is asked about for the first time; for other services, each of which makes a new passport; and
-about one release again and again, which is answered with the passport in force.
+about one release again and again, which is answered with the passport in force: while nothing else is written, and
+while somebody else commits ten times a second, so that nothing that was read stays good for long.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import resource
 import subprocess
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -24,6 +27,8 @@ from pathlib import Path
 
 import aiohttp
 
+from receiver.store import presence, workspaces
+from receiver.store.engine import Store
 from shared.wire import GATE_API
 from tests.bench import builds, evidence, past
 from tests.bench.builds import Build
@@ -38,6 +43,8 @@ _SINCE = timedelta(days=1)
 _LEAD_SECONDS = 0.1
 _GOAL_MS, _FLAT, _SIMULATED_SECONDS = 25, 1.5, 30
 _FIRST, _NEW, _SAME = "first question on a build", "a release of a known build", "the same release again"
+_BESIDE = "the same release again, beside ten commits a second"
+_COMMIT_SECONDS = 0.1
 
 
 @dataclass
@@ -69,7 +76,7 @@ def measure(sizes: Sizes) -> list[Figure]:
         ):
             few.url, many.url, few.pid, many.pid = one.url, other.url, one.process.pid, other.process.pid
             asyncio.run(_ask(few, many, sizes))
-    return [*(_figure(name, few, many, sizes) for name in (_FIRST, _NEW, _SAME)), simulated]
+    return [*(_figure(name, few, many, sizes) for name in (_FIRST, _NEW, _SAME, _BESIDE)), simulated]
 
 
 def _prepared(data: Path, attestations: int, passports: int, sizes: Sizes) -> Side:
@@ -90,15 +97,45 @@ async def _ask(few: Side, many: Side, sizes: Sizes) -> None:
         for side in (few, many):
             await _serve(http, side, "", [_question(side.builds[0], "warm-up")] * _AT_ONCE)
         for name, total in ((_FIRST, sizes.builds), (_NEW, sizes.evaluations), (_SAME, sizes.evaluations)):
-            for first in range(0, total, _AT_ONCE):
-                here = range(first, min(first + _AT_ONCE, total))
-                for side in (few, many):
-                    await _serve(http, side, name, list(_questions(name, side.builds, here, numbers)))
+            await _in_turns(http, few, many, name, total, numbers)
+        with contextlib.ExitStack() as open_ones:
+            for side in (few, many):
+                open_ones.enter_context(_committing(side))
+            await _in_turns(http, few, many, _BESIDE, sizes.evaluations, numbers)
+
+
+async def _in_turns(
+    http: aiohttp.ClientSession, few: Side, many: Side, name: str, total: int, numbers: Iterator[int]
+) -> None:
+    for first in range(0, total, _AT_ONCE):
+        here = range(first, min(first + _AT_ONCE, total))
+        for side in (few, many):
+            await _serve(http, side, name, list(_questions(name, side.builds, here, numbers)))
+
+
+@contextlib.contextmanager
+def _committing(side: Side) -> Iterator[None]:
+    """Commit a row again and again, as another process."""
+    store, over = Store.open(f"sqlite:///{side.data / 'receiver.db'}"), threading.Event()
+    workspace_id = store.read(workspaces.all_ids)[0]
+
+    def commit() -> None:
+        while not over.wait(_COMMIT_SECONDS):
+            store.write(lambda tx: presence.note(tx, workspace_id, datetime.now(UTC)))
+
+    thread = threading.Thread(target=commit)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+        store.close()
 
 
 def _questions(name: str, known: Sequence[Build], here: range, numbers: Iterator[int]) -> Iterator[bytes]:
     for at in here:
-        if name == _SAME:
+        if name in {_SAME, _BESIDE}:
             yield _question(known[0], "warm-up")
         else:
             yield _question(known[at % len(known)], f"service-{next(numbers)}")
