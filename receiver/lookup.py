@@ -8,9 +8,18 @@ from typing import Generic, TypeAlias, TypeVar
 
 from receiver.core.cursors import read_number, read_pair, write_cursor
 from receiver.core.posting import Record
+from receiver.store import (
+    attestation_pages,
+    contradictions,
+    heartbeats,
+    register,
+    rotations,
+    standing,
+    views,
+    workspaces,
+)
 from receiver.store import attestations as attestation_rows
 from receiver.store import collectors as collector_rows
-from receiver.store import contradictions, heartbeats, register, rotations, standing, views, workspaces
 from receiver.store import records as record_rows
 from receiver.store.collectors import Collector, CollectorKey
 from receiver.store.columns import micros
@@ -23,7 +32,7 @@ MAX_LIMIT = 200
 
 # Named here because whoever calls a use case does not look into the store.
 AttestationRow: TypeAlias = attestation_rows.AttestationRow
-Filters: TypeAlias = attestation_rows.Filters
+Filters: TypeAlias = attestation_pages.Filters
 FromCollector: TypeAlias = attestation_rows.FromCollector
 Against: TypeAlias = contradictions.Found
 CollectorStatus: TypeAlias = collector_rows.CollectorStatus

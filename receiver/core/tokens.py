@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 import zlib
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from shared.encoding import base32_id, sha256
@@ -60,6 +61,18 @@ class Parsed:
     def matches(self, stored: bytes) -> bool:
         """Say in constant time whether this is the token of which `stored` was kept."""
         return hmac.compare_digest(self.digest, stored)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """A token, shown this once; its representation does not show it."""
+
+    token: str
+    id: str
+    expires_at: datetime
+
+    def __repr__(self) -> str:
+        return f"IssuedToken(id={self.id!r}, expires_at={self.expires_at!r})"
 
 
 def make_token(kind: Kind, random: bytes) -> str:

@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, and_, or_, true
 from receiver.core.admit import KeyState, KnownKey
 from receiver.core.holding import Case, End, Standing, hold, in_vain, standing
 from receiver.core.placing import Status
-from receiver.store import attestations, revocations, suspects
-from receiver.store.attestations import AttestationRow, Filters, FromCollector
+from receiver.store import attestation_pages, attestations, revocations, suspects
+from receiver.store.attestation_pages import Filters
+from receiver.store.attestations import AttestationRow, FromCollector
 from receiver.store.chains import Chains, reach_before
 from receiver.store.columns import micros
 from receiver.store.engine import Tx
@@ -49,7 +50,7 @@ def page(tx: Tx, workspace_id: str, filters: Filters, limit: int, before: int | 
     if wanted is Status.HELD:
         candidates = _candidates(revocations.everything_ended(tx, workspace_id))
     while len(found) < limit:
-        rows = attestations.page(tx, workspace_id, replace(filters, status=None), portion, before, candidates)
+        rows = attestation_pages.page(tx, workspace_id, replace(filters, status=None), portion, before, candidates)
         stood = of_rows(tx, workspace_id, rows, chains=chains)
         found += [Stood(row, stood[row.n]) for row in rows if wanted in {None, stood[row.n].status}]
         if len(rows) < portion:

@@ -8,8 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from receiver import clock
-from receiver.access import ACCESS_VALID
 from receiver.caller import Caller
+from receiver.collector_access import VALID
 from receiver.core.admit import KeyState, KnownKey
 from receiver.core.covering import EVERYTHING
 from receiver.core.tokens import SECRET_BYTES, Kind, Scope, make_token, parse_token
@@ -69,7 +69,7 @@ def _enrol(tx: Tx, workspace_id: str, audience: Audience, number: int) -> Member
     collectors.add_key(tx, workspace_id, CollectorKey(collector_id, KnownKey(signer.public, KeyState.ACTIVE), now))
     token = make_token(Kind.COLLECTOR_ACCESS, os.urandom(SECRET_BYTES))
     made = parse_token(token)
-    kind, label, until = Kind.COLLECTOR_ACCESS, "collector access", now + ACCESS_VALID
+    kind, label, until = Kind.COLLECTOR_ACCESS, "collector access", now + VALID
     tokens.add(
         tx,
         TokenRow(made.token_id, workspace_id, kind, made.digest, _SCOPES, label, collector_id, _UNLIMITED, now, until),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import access, fsck, lookup, streams
+from receiver import collector_access, fsck, lookup, streams
 from receiver.caller import Caller
 from receiver.core.admit import Judged, KeyState, examine_all
 from receiver.core.admit import Sender as Registered
@@ -264,7 +264,7 @@ def test_access_is_given_to_the_key_that_is_active_now(receiver: Receiver) -> No
         receiver.let_in(spool)
     receiver.take(caller, "a", [turned])
     with pytest.raises(UntrustedError) as refused:
-        access.collector_access(receiver.store, spool.collector_id, old, receiver.now, receiver.random)
+        collector_access.give(receiver.store, spool.collector_id, old, receiver.now, receiver.random)
     assert refused.value.code is Code.UNAUTHORIZED
     assert isinstance(receiver.let_in(spool), Caller)
     assert told(receiver.take(caller, "b", [spool.entry()])) == [ACCEPTED], "a token outlives the key it was given to"
@@ -342,7 +342,7 @@ async def test_a_key_turns_over_on_the_wire_and_the_collector_shows_both(sender:
 def asks(receiver: Receiver, spool: Spool, *rotations: bytes) -> bool:
     body = emit_access(spool.access_request(nonce=receiver.random(16).hex()), rotations)
     try:
-        access.collector_access(receiver.store, spool.collector_id, body, receiver.now, receiver.random)
+        collector_access.give(receiver.store, spool.collector_id, body, receiver.now, receiver.random)
     except UntrustedError as error:
         return error.code is not Code.UNAUTHORIZED
     return True

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from receiver import access, clock
 from receiver.commands.embedded import ADMIN_EMAIL
-from receiver.core.tokens import Kind, Scope, parse_token
+from receiver.core.tokens import IssuedToken, Kind, Scope, parse_token
 from receiver.store.schema import METADATA
 from receiver.web.routes import Body, Proof, Route
 from tests.helpers import build
@@ -217,7 +217,7 @@ class Tokens:
             self.made[key] = self.fresh(*scopes, kind=kind).token
         return self.made[key]
 
-    def fresh(self, *scopes: Scope, kind: Kind = Kind.API_KEY, days_ago: float = 0) -> access.IssuedToken:
+    def fresh(self, *scopes: Scope, kind: Kind = Kind.API_KEY, days_ago: float = 0) -> IssuedToken:
         with self.receiver.store() as store:
             return access.issue(
                 store,

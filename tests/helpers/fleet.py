@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from receiver import access, enrol, hear, ingest, keys_at_hand, setup
+from receiver import access, collector_access, enrol, hear, ingest, keys_at_hand, setup
 from receiver import confirm as confirming
 from receiver.caller import Caller, operator
 from receiver.confirm import Confirmed
@@ -199,7 +199,7 @@ class Receiver:
 
     def let_in(self, spool: Spool) -> Caller:
         """Give a collector access, as it would ask for it."""
-        issued = access.collector_access(self.store, spool.collector_id, spool.access_request(), self.now, self.random)
+        issued = collector_access.give(self.store, spool.collector_id, spool.access_request(), self.now, self.random)
         return access.authenticate(self.store, issued.token, self.now)
 
     def take(

@@ -18,10 +18,10 @@ import pytest
 from sqlalchemy import select
 
 from receiver import (
-    access,
     activate,
     approve,
     ask,
+    collector_access,
     comment,
     enrol,
     expect,
@@ -344,7 +344,7 @@ def test_what_a_collector_signed_for_one_workspace_gets_into_no_other(pair: tupl
     for collector_id, spool in ((theirs.collector_id, mine), (mine.collector_id, theirs)):
         request = replace(spool, collector_id=collector_id).access_request()
         with pytest.raises(UntrustedError):
-            access.collector_access(other.store, collector_id, request, NOW, other.random)
+            collector_access.give(other.store, collector_id, request, NOW, other.random)
     assert kept(other) == before
     # What its own key signed for somebody else is named by its place, as all that is refused, and is nowhere else.
     assert told(other.take(caller, "batch-2", [own_key_foreign_words.entry()])) == [("refused", "wrong_audience")]

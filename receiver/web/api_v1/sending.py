@@ -7,7 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
-from receiver import access, enrol, hear, ingest, lookup
+from receiver import collector_access, enrol, hear, ingest, lookup
 from receiver.core.tokens import Scope, unauthorized
 from receiver.hear import Posted
 from receiver.web import answers
@@ -103,7 +103,7 @@ async def grant(request: web.Request) -> web.Response:
     """Give a collector a token for an hour, for a statement that its key signed."""
     desk, body = services(request).desk, await read_body(request)
     collector_id = request.match_info["collector_id"]
-    issued = await desk.change(access.collector_access, collector_id, body, desk.now(), desk.random, request.remote)
+    issued = await desk.change(collector_access.give, collector_id, body, desk.now(), desk.random, request.remote)
     answer = AccessToken(id=issued.id, token=issued.token, expires_at=issued.expires_at)
     return answers.model(answer, HTTPStatus.CREATED)
 

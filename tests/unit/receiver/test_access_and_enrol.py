@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from receiver import access, enrol, fsck, keys_at_hand, lookup, setup
+from receiver import access, collector_access, enrol, fsck, keys_at_hand, lookup, setup
 from receiver.caller import Caller
-from receiver.core.tokens import Kind, Scope, make_token
+from receiver.core.tokens import IssuedToken, Kind, Scope, make_token
 from receiver.store.identity_tables import tokens
 from shared import dsse, statement
 from shared.encoding import b64encode, digest_text, sha256
@@ -80,7 +80,7 @@ def test_role_keys_open_under_their_master_key_alone_and_never_stand_in_the_file
 # --- tokens ---
 
 
-def issue(receiver: Receiver, *, valid_days: int = 90, limit_per_minute: int = 100) -> access.IssuedToken:
+def issue(receiver: Receiver, *, valid_days: int = 90, limit_per_minute: int = 100) -> IssuedToken:
     return access.issue(
         receiver.store,
         receiver.workspace_id,
@@ -154,17 +154,17 @@ def test_a_collector_gets_a_token_for_an_hour_against_its_key(receiver: Receiver
     assert caller.collector_id == spool.collector_id
     assert caller.scopes == {Scope.COLLECTOR_WRITE}
     assert caller.limit_per_minute == 1200
-    issued = access.collector_access(receiver.store, spool.collector_id, spool.access_request(), NOW, receiver.random)
+    issued = collector_access.give(receiver.store, spool.collector_id, spool.access_request(), NOW, receiver.random)
     assert issued.expires_at == NOW + timedelta(hours=1)
 
 
 def test_a_request_for_access_works_once_and_whatever_its_clock_says(receiver: Receiver) -> None:
     spool, _ = receiver.enrol()
     request = spool.access_request(sent_at=NOW.replace(year=1980))
-    access.collector_access(receiver.store, spool.collector_id, request, NOW, receiver.random)
+    collector_access.give(receiver.store, spool.collector_id, request, NOW, receiver.random)
     for later in (timedelta(0), timedelta(days=399)):
         with pytest.raises(UntrustedError, match="used before"):
-            access.collector_access(receiver.store, spool.collector_id, request, NOW + later, receiver.random)
+            collector_access.give(receiver.store, spool.collector_id, request, NOW + later, receiver.random)
 
 
 def test_access_is_refused_for_every_request_that_is_not_this_collectors_own(receiver: Receiver) -> None:
@@ -182,10 +182,10 @@ def test_access_is_refused_for_every_request_that_is_not_this_collectors_own(rec
     }
     for what, (address, request) in wrong.items():
         with pytest.raises(UntrustedError) as refused:
-            access.collector_access(receiver.store, address, request, NOW, receiver.random)
+            collector_access.give(receiver.store, address, request, NOW, receiver.random)
         assert code_raised(refused) is Code.UNAUTHORIZED, what
     with pytest.raises(MalformedError):
-        access.collector_access(receiver.store, spool.collector_id, b"{}", NOW, receiver.random)
+        collector_access.give(receiver.store, spool.collector_id, b"{}", NOW, receiver.random)
 
 
 # --- enrolment ---
@@ -238,7 +238,7 @@ def test_until_it_is_confirmed_a_key_opens_nothing(receiver: Receiver) -> None:
     answer = enrol_with(receiver, token, receiver.enrol_request(token, key))
     request = build.access_envelope(key, audience=receiver.audience, collector_id=answer.collector_id).to_bytes()
     with pytest.raises(UntrustedError):
-        access.collector_access(receiver.store, answer.collector_id, request, NOW, receiver.random)
+        collector_access.give(receiver.store, answer.collector_id, request, NOW, receiver.random)
 
 
 def test_an_invitation_serves_one_key_and_asking_again_answers_the_same(receiver: Receiver) -> None:

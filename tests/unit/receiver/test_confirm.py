@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from receiver import access, confirm, enrol, fsck, revoke, setup
+from receiver import collector_access, confirm, enrol, fsck, revoke, setup
 from receiver.caller import operator
 from receiver.confirm import Asking, Carried, Confirmed
 from receiver.core import revocation
@@ -85,7 +85,7 @@ def test_who_is_confirmed_is_taken_in_by_a_statement_that_names_the_very_request
     body = build.access_envelope(
         KEY, audience=receiver.audience, collector_id=said.collector_id, nonce=receiver.random(16).hex()
     )
-    access.collector_access(receiver.store, said.collector_id, body.to_bytes(), NOW, receiver.random)
+    collector_access.give(receiver.store, said.collector_id, body.to_bytes(), NOW, receiver.random)
     assert fsck.check(receiver.store) == []
 
 

@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import event
 
 from receiver.core.posting import Record
-from receiver.store import attestations, passports, records, suspects
-from receiver.store.attestations import Filters
+from receiver.store import attestation_pages, passports, records, suspects
+from receiver.store.attestation_pages import Filters
 from receiver.store.engine import Tx
 from receiver.store.records import RecordFilters
 from tests.helpers.fleet import Receiver, make_receiver
@@ -84,7 +84,7 @@ def test_a_page_of_attestations_is_neither_sorted_nor_searched_for(
     receiver: Receiver, name: str, before: int | None
 ) -> None:
     steps = receiver.store.read(
-        lambda tx: plan(tx, lambda tx: attestations.page(tx, receiver.workspace_id, LISTS[name], 10, before))
+        lambda tx: plan(tx, lambda tx: attestation_pages.page(tx, receiver.workspace_id, LISTS[name], 10, before))
     )
     assert steps
     assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
