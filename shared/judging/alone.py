@@ -6,7 +6,7 @@ Invariant: it rests on nothing but the piece's own fields, so a copy with other 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -68,11 +68,6 @@ def alone(piece: Piece) -> Alone:
     # The one field that is set late: to the same value, whoever comes first.
     object.__setattr__(piece, "alone", made)
     return made
-
-
-def each_alone(pieces: Sequence[Piece]) -> list[Alone]:
-    """Give what each of many pieces is by itself."""
-    return [piece.alone or alone(piece) for piece in pieces]
 
 
 def _worked_out(piece: Piece) -> Alone:

@@ -8,21 +8,21 @@ makes a group better; a file that failed counts until a newer state of that file
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from operator import attrgetter
 
 from shared.judging.ageing import Asked
-from shared.judging.alone import each_alone
-from shared.judging.binding import SUBJECT, Binding, bind
+from shared.judging.alone import Alone, alone
+from shared.judging.binding import SUBJECT, Binding, Linked, bind
 from shared.judging.near import Near, near_misses
 from shared.judging.one_group import Way, judged
 from shared.judging.ordering import in_order
 from shared.judging.pile import Pile
 from shared.judging.values import Facts, Group, Piece, Target
 
-_Piles = dict[tuple[str, str], Pile]
-"""Evidence by type and name."""
+_Rows = defaultdict[tuple[str, str], list[tuple[Piece, Alone, Linked]]]
+"""Evidence by type and name: what each is by itself, and what binds it."""
 _BY_ID = attrgetter("id")
 _REPORT = Way(attrgetter("report"))
 _VOICE = Way(attrgetter("voice"), fleeting=True)
@@ -40,28 +40,23 @@ class Evidence:
         self.binding: Binding = bind(facts)
         self._whole = tuple([one.detail for one in self.binding.contradictions])
         self._waiting = [stream for stream in facts.streams if stream.waiting > 0]
-        bound: _Piles = {}
-        there: _Piles = {}
+        bound: _Rows = defaultdict(list)
+        there: _Rows = defaultdict(list)
         self._others: dict[str, list[Piece]] = defaultdict(list)
         known = {piece.id: piece for piece in facts.evidence}
         pieces = sorted(known.values(), key=_BY_ID)
         in_order(pieces)
         binds, commits, target = self.binding.of, self.binding.commits, facts.request.target
-        for piece, own in zip(pieces, each_alone(pieces), strict=True):
+        for piece in pieces:
+            own = piece.alone or alone(piece)
             linked = binds(piece) if own.commit is None else commits.get(own.commit)
             if linked is None:
                 self._others[piece.type].append(piece)
             else:
-                pile = bound.get(own.label) or bound.setdefault(own.label, Pile(known))
-                pile.pieces.append(piece)
-                pile.each.append(own)
-                pile.linked.append(linked)
+                bound[own.label].append((piece, own, linked))
             if piece.service is not None and is_at(piece, target) and (linked is not None or not piece.digests):
-                pile = there.get(own.label) or there.setdefault(own.label, Pile(known))
-                pile.pieces.append(piece)
-                pile.each.append(own)
-                pile.linked.append(SUBJECT)
-        self._bound, self._there = _by_type(bound), _by_type(there)
+                there[own.label].append((piece, own, SUBJECT))
+        self._bound, self._there = _by_type(bound, known), _by_type(there, known)
 
     def groups(
         self, kind: str, name: str | None = None, *, signed: bool = False, max_age: timedelta | None = None
@@ -95,11 +90,11 @@ class Evidence:
         return self._others.get(kind, ())
 
 
-def _by_type(piles: _Piles) -> dict[str, dict[str, Pile]]:
-    """Sort piles by type, and within each by name."""
+def _by_type(rows: _Rows, known: Mapping[str, Piece]) -> dict[str, dict[str, Pile]]:
+    """Make piles by type, and within each by name."""
     found: dict[str, dict[str, Pile]] = {}
-    for kind, name in sorted(piles):
-        found.setdefault(kind, {})[name] = piles[kind, name]
+    for kind, name in sorted(rows):
+        found.setdefault(kind, {})[name] = Pile(known, *zip(*rows[kind, name], strict=True))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from shared.judging.alone import Alone
 from shared.judging.binding import Linked
@@ -11,17 +11,17 @@ from shared.judging.ordering import Entry
 from shared.judging.values import Piece
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Pile:
-    """Pieces in the order of their ids, what each is by itself, and what binds each; never empty once it is asked for.
+    """Pieces in the order of their ids, what each is by itself, and what binds each; never empty.
 
     `known` are all pieces by their ids, those that these repeat among them.
     """
 
     known: Mapping[str, Piece]
-    pieces: list[Piece] = field(default_factory=list)
-    each: list[Alone] = field(default_factory=list)
-    linked: list[Linked] = field(default_factory=list)
+    pieces: tuple[Piece, ...]
+    each: tuple[Alone, ...]
+    linked: tuple[Linked, ...]
 
     def entries(self) -> list[Entry]:
         """Give what stands in the order of evidence: only who has to sort it out needs that."""

@@ -7,7 +7,7 @@ too old for it, comes with a token beside what collectors signed, or is of anoth
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ def plain(pile: Pile, asked: Asked, *, fleeting: bool) -> Plain | None:
     age = max(_NONE, asked.now - min([one.since for one in each]))
     if asked.max_age is not None and age > asked.max_age:
         return None
-    pieces = tuple(pile.pieces)
+    pieces = pile.pieces
     sources = {piece.source_key for piece in pieces}
     if len({one.voice for one in each} if fleeting else sources) < number:
         return None
@@ -58,7 +58,7 @@ def plain(pile: Pile, asked: Asked, *, fleeting: bool) -> Plain | None:
     return Plain(read(pieces, each, rank, linked.tie, age), lacks)
 
 
-def _weakest(ties: list[Linked]) -> Linked:
+def _weakest(ties: Sequence[Linked]) -> Linked:
     """Give the weakest tie, and the weakest claim to one; nearly always all pieces are tied by the same commit."""
     first = ties[0]
     if ties.count(first) == len(ties):

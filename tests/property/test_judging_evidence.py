@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.encoding import JsonObject
 from shared.judging.ageing import Asked
-from shared.judging.alone import alone, each_alone
+from shared.judging.alone import alone
 from shared.judging.counting import together
 from shared.judging.grouping import _REPORT, _VOICE, Evidence
 from shared.judging.one_group import _Judging, judged
@@ -380,7 +380,7 @@ def test_what_members_say_together_does_not_rest_on_the_order_in_which_they_are_
         {"totalTests": 1, "passed": 1, "suites": [{"name": "c"}], "durationSeconds": 0.3},
     ]
     pieces = [replace(plain(at, passed=True, skipped=0, key=f"{3 - at}"), evidence=one) for at, one in enumerate(said)]
-    together_of = [together("TEST_RESULTS", each_alone(order)) for order in itertools.permutations(pieces)]
+    together_of = [together("TEST_RESULTS", [alone(one) for one in order]) for order in itertools.permutations(pieces)]
     assert all(one == together_of[0] for one in together_of)
     assert together_of[0] == {
         "totalTests": 6, "passed": 6, "suites": [{"name": "c"}, {"name": "a"}, {"name": "b"}], "durationSeconds": 0.6
