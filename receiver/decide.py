@@ -181,7 +181,7 @@ def _judge(tx: Tx, asking: Asking, now: datetime) -> _Looked:
         )
         facts, signed_by = known.facts, known.signed_by
         if chosen.baseline is not None:
-            facts = replace(facts, known_targets=asking.memory.targets.of(tx, workspace_id, now))
+            facts = replace(facts, known_targets=asking.memory.targets.besides(tx, workspace_id, now, request.target))
         judgement = judge(facts, chosen.policies, chosen.warnings)
     except _MisaskedError as error:
         raise error.said from None
@@ -205,7 +205,7 @@ def _configured(tx: Tx, asking: Asking, now: datetime) -> Configured:
             asking.request,
             asking.cache,
             require_policy=caller.require_policy,
-            known=asking.memory.targets.of(tx, workspace_id, now),
+            known=asking.memory.targets.besides(tx, workspace_id, now, asking.request.target),
         )
     except MalformedError as error:
         raise _MisaskedError(error) from None

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from collector.pipeline.ci import detect
-from collector.pipeline.gate import Digest
-from collector.pipeline.options import gate_options, kept
+from collector.pipeline.options import DIGEST, gate_options, kept
 from collector.pipeline.telling import post
 from shared.encoding import parse_json
 from shared.errors import MalformedError
@@ -52,7 +51,7 @@ class _Said:
 @click.option("--service", metavar="NAME", required=True, help="The service that it is about.")
 @click.option("--namespace", metavar="NAME", help="In which namespace.")
 @click.option("--environment", metavar="NAME", help="Where; needed for what tells how a target is.")
-@click.option("--artifact", "digest", type=Digest(), help="The artifact that it is about: sha256:..., or a file.")
+@click.option("--artifact", "digest", type=DIGEST, help="The artifact that it is about: sha256:..., or a file.")
 @click.option("--source-sha", metavar="SHA", help="The commit that it is about, in full.")
 @click.option("--release-id", metavar="ID", help="The release that it belongs to.")
 @click.option("--external-id", metavar="ID", help="What it is known by at its source; else the CI system's run.")

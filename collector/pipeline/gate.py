@@ -10,15 +10,14 @@ import os
 import re
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from collector.pipeline.access import Destination, read_access
 from collector.pipeline.ci import detect
-from collector.pipeline.files import read_json, sha256_of
-from collector.pipeline.options import gate_options
+from collector.pipeline.files import read_json
+from collector.pipeline.options import DIGEST, gate_options
 from collector.pipeline.question import Asked, question
 from collector.pipeline.telling import talk
 from collector.pipeline.verdict import DECISIONS, Exit, goes_on, has_policy, is_about, may_come, outcome
@@ -35,7 +34,6 @@ EVALUATE = f"{GATE_API}/gate/evaluate"
 
 _SPAN = re.compile(r"([0-9]{1,6})(s|m|h)", re.ASCII)
 _UNITS: dict[str, Literal["seconds", "minutes", "hours"]] = {"s": "seconds", "m": "minutes", "h": "hours"}
-_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{64})", re.ASCII | re.IGNORECASE)
 _LONGEST_WAIT = timedelta(hours=24)
 _HOLD_SECONDS = 25
 _PAUSE_SECONDS = 2.0
@@ -60,26 +58,11 @@ class Span(click.ParamType[timedelta]):
         return span
 
 
-class Digest(click.ParamType[str]):
-    """What is to be deployed: a digest, or a file, which is hashed."""
-
-    name = "DIGEST|FILE"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
-        """Give the digest as 64 lower-case hex digits."""
-        text = str(value).strip()
-        if (found := _DIGEST.fullmatch(text)) is not None:
-            return found[1].lower()
-        if not Path(text).is_file():
-            self.fail(f"{text[:100]!r} is neither sha256: and 64 hex digits nor a file", param, ctx)
-        return sha256_of(Path(text))
-
-
 @click.command(short_help="Ask whether a release may go; the exit tells the pipeline.")
 @click.option("--service", metavar="NAME", help="The service that is about to be deployed.")
 @click.option("--namespace", metavar="NAME", help="In which namespace.")
 @click.option("--environment", metavar="NAME", help="Where to.")
-@click.option("--artifact", "digest", type=Digest(), help="What: sha256:... of it, or the file itself.")
+@click.option("--artifact", "digest", type=DIGEST, help="What: sha256:... of it, or the file itself.")
 @click.option("--source-sha", metavar="SHA", help="The commit that it was built from; at least 7 digits.")
 @click.option("--release-id", metavar="ID", help="The release; else the CI system's run.")
 @click.option("--author", metavar="WHO", help="Who wrote it: nobody approves their own release.")

@@ -14,6 +14,7 @@ import click
 from collector.pipeline.access import GATE, POSTS, Destination, Variables
 from collector.pipeline.ci import detect
 from collector.pipeline.detected import Run
+from collector.pipeline.files import sha256_of
 from collector.terminal import output_option
 
 if TYPE_CHECKING:
@@ -71,7 +72,23 @@ class Sha256(click.ParamType[str]):
         return found[1]
 
 
+class Digest(click.ParamType[str]):
+    """A digest, or a file, which is hashed."""
+
+    name = "DIGEST|FILE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
+        """Give the digest as 64 lower-case hex digits."""
+        text = str(value).strip()
+        if (found := _SHA256.fullmatch(text.lower())) is not None:
+            return found[1]
+        if not Path(text).is_file():
+            self.fail(f"{text[:100]!r} is neither sha256: and 64 hex digits nor a file", param, ctx)
+        return sha256_of(Path(text))
+
+
 SHA256 = Sha256()
+DIGEST = Digest()
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 

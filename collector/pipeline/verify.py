@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from collector.clock import utcnow
-from collector.pipeline.options import FILE, SHA256
+from collector.pipeline.options import DIGEST, FILE
 from collector.pipeline.rootkeys import read_fingerprint
 from collector.pipeline.telling import missing
 from collector.terminal import output_option, show
@@ -61,7 +61,7 @@ class _Asked:
 @click.option("--key", metavar="ROOT", help="The workspace's root key: its fingerprint, or a file that holds the key.")
 @click.option("--service", metavar="NAME", help="The service that is about to be deployed.")
 @click.option("--environment", metavar="NAME", help="Where to.")
-@click.option("--artifact", metavar="DIGEST", type=SHA256, help="The SHA-256 of what is about to be deployed.")
+@click.option("--artifact", type=DIGEST, help="What is about to be deployed: sha256:... of it, or the file itself.")
 @click.option("--namespace", metavar="NAME", help="The namespace, where the service is in several.")
 @click.option("--canary", is_flag=True, help="It is a canary: ALLOW_WITH_CANARY is enough.")
 @click.option("--keyring", type=FILE, help="A newer keyring, as GET /api/v1/keyring answers it.")

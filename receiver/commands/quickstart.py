@@ -169,6 +169,12 @@ def _text(fields: JsonObject, folder: Embedded, *, first: bool) -> str:
             "",
             f"  curl{curl_ca} -H 'Authorization: Bearer {say('apiKey')}' {say('url')}/api/v1/attestations",
             "",
+            "And ask, as a pipeline does before it deploys, whether an artifact may go:",
+            "",
+            f"  (umask 077; printf %s {say('gateToken')} > gate.token)",
+            f"  carnet gate --url {say('url')} --key-file gate.token{ca} --service checkout-api \\",
+            "      --environment production --artifact dist/checkout-api.tar.gz",
+            "",
             "Stop with Ctrl-C; start again with the same --data and everything is still there.",
         ]
     )

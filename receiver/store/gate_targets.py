@@ -120,8 +120,12 @@ class KnownTargets:
         self._found: dict[str, tuple[datetime, tuple[Target, ...]]] = {}
         self._lock = threading.Lock()
 
-    def of(self, tx: Tx, workspace_id: str, now: datetime) -> tuple[Target, ...]:
-        """Give those of a workspace."""
+    def besides(self, tx: Tx, workspace_id: str, now: datetime, asked: Target) -> tuple[Target, ...]:
+        """Give those of a workspace but for the service in the environment that is asked for."""
+        here = (asked.service, asked.environment)
+        return tuple(one for one in self._all(tx, workspace_id, now) if (one.service, one.environment) != here)
+
+    def _all(self, tx: Tx, workspace_id: str, now: datetime) -> tuple[Target, ...]:
         with self._lock:
             found = self._found.get(workspace_id)
         if found is None or not timedelta() <= now - found[0] < _LOOKED_UP_EVERY:

@@ -19,7 +19,7 @@ from receiver.store import passports as rows
 from shared import dsse
 from shared.bundle import parse_bundle
 from shared.errors import UntrustedError
-from shared.judging.values import Mode
+from shared.judging.values import Mode, Target
 from shared.predicates import Limits, Role
 from shared.verify import authenticate
 from tests.helpers import build
@@ -218,9 +218,13 @@ def test_a_passport_rests_on_the_streams_and_targets_that_its_policies_can_ask_f
         facts = json.loads(unpack(papers.docket))["facts"]
         return len(facts["streams"]), len(facts["known_targets"])
 
-    asker.ask()
+    for service in ("payments-api", "payments-apo"):
+        asker.ask(target=Target(service, None, "production"))
     receiver.now += timedelta(minutes=2)
-    assert known() == (0, 1), "the baseline names no collectors, and tells of targets that are spelt alike"
+    assert known() == (0, 1), "the baseline names no collectors, and tells of other targets that are spelt alike"
+    receiver.now += timedelta(minutes=2)
+    (said,) = asker.ask().passport.warnings
+    assert said.endswith("spelt alike: payments-apo in production"), "and never of the one that is asked for"
     for collectors, found in ((["nobody-*"], 0), (["*"], 1)):
         rule = f"{{id: whole, collection: {{collectors: {collectors}}}, otherwise: HOLD}}"
         put_policy(receiver, rule)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shared.bundle import emit_bundle
-from shared.encoding import b64encode, format_time
+from shared.encoding import b64encode, digest_text, format_time, sha256
 from shared.joining import emit_keyring
 from tests.helpers.build import NOW, root_signer, signer
 from tests.helpers.build_passports import ARTIFACT, World, keyring_that_revokes, world
@@ -58,6 +58,19 @@ def test_an_authentic_passport_for_something_else_exits_1(tmp_path: Path) -> Non
     assert "no: it is for the artifact" in done.out
     assert carnet_verify(bundle, "--key", PINNED, *FOR, "--at", format_time(NOW + timedelta(days=2))).status == 1
     assert carnet_verify(bundle, "--key", PINNED, *FOR).status == 1, "it ended long ago"
+
+
+def test_the_artifact_may_be_the_file_itself(tmp_path: Path) -> None:
+    bundle, file = exported(tmp_path), tmp_path / "checkout.tar.gz"
+    file.write_bytes(b"another artifact")
+    done = carnet_verify(bundle, "--key", PINNED, *FOR[:-1], file, *THEN)
+    assert (done.status, "no: it is for the artifact" in done.out) == (1, True)
+    done = carnet_verify(
+        exported(tmp_path, artifact=digest_text(sha256(b"another artifact"))), "--key", PINNED, *FOR[:-1], file, *THEN
+    )
+    assert (done.status, done.out.split()[0]) == (0, "ALLOW")
+    done = carnet_verify(bundle, "--key", PINNED, *FOR[:-1], tmp_path / "nowhere", *THEN)
+    assert (done.status, "neither sha256: and 64 hex digits nor a file" in done.err) == (2, True)
 
 
 def test_a_decision_counts_and_not_whether_the_pipeline_went_on(tmp_path: Path) -> None:
