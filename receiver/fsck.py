@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from receiver.checks import acts, decisions, evidence, identities, places, policies, trails
+from receiver.checks import acts, decisions, evidence, identities, places, policies, runs, trails
 from receiver.checks.walk import Walk
 from receiver.core.fsck import Finding
 from receiver.store import workspaces
@@ -25,6 +25,7 @@ _PARTS: tuple[_Part, ...] = (
     ("revocations", acts.check_acts_of_people),
     ("attestations", evidence.check_attestations),
     ("records", evidence.check_records),
+    ("triggered", runs.check_runs),
     ("heartbeats", places.check_heartbeats),
     ("findings", acts.check_missing),
     ("policies", policies.check_policies),

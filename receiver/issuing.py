@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from receiver.core.passport import Issued, Judged, pack, passport_of, release_key
-from receiver.core.placing import Status
 from receiver.core.trail import Act
 from receiver.core.ulids import RANDOM_BYTES, ulid
 from receiver.keys_at_hand import RoleSigners
@@ -107,7 +106,7 @@ def issue(
         keyring_version=signers.keyring_version,
         supersedes=None if before is None else before.passport_id,
         former=workspaces.accepted_audiences(tx, workspace)[1:],
-        rotations=tuple(_rotations(tx, workspace_id, signed_by)),
+        rotations=tuple(named_rotations(tx, workspace_id, signed_by)),
     )
     passport = passport_of(judged, issued)
     subject = (subject_sha256(request.digest),)
@@ -158,10 +157,10 @@ def issue(
     return Decided(passport, envelope, papers.page, created=True)
 
 
-def _rotations(tx: Tx, workspace_id: str, signed_by: Collection[str]) -> Iterator[Input]:
+def named_rotations(tx: Tx, workspace_id: str, signed_by: Collection[str]) -> Iterator[Input]:
     """Name the rotations by which the keys came in that signed the evidence: whoever checks it needs their times."""
     for row in introductions.rotations_to(tx, workspace_id, signed_by):
-        held = row.code.value if row.status is Status.HELD and row.code is not None else None
+        held = None if row.counts or row.code is None else row.code.value
         yield Input(id=digest_text(row.id), received_at=row.received_at, held=held)
 
 

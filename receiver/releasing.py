@@ -20,10 +20,12 @@ from receiver.store import (
     audit,
     collectors,
     disputes,
+    held_rotations,
     intake,
     register,
     releases,
     revocations,
+    rotations,
     standing,
     workspaces,
 )
@@ -106,11 +108,15 @@ def already(tx: Tx, signers: RoleSigners, wanted: Wanted) -> Released | None:
 
 
 def _standings(tx: Tx, workspace_id: str, ids: Sequence[bytes]) -> list[Standing | None]:
-    """Say how attestations stand; None for what is not here."""
+    """Say how attestations and rotations stand; None for what is not here."""
+    turned = {one: rotations.find(tx, workspace_id, one) for one in ids}
     numbers = [attestations.number_of(tx, workspace_id, one) for one in ids]
     rows = attestations.numbered(tx, workspace_id, [n for n in numbers if n is not None])
     stood = standing.of_rows(tx, workspace_id, rows)
-    return [None if n is None else stood[n] for n in numbers]
+    return [
+        held_rotations.standing(row) if (row := turned[one]) is not None else None if n is None else stood[n]
+        for one, n in zip(ids, numbers, strict=True)
+    ]
 
 
 def check_request(wanted: Wanted) -> None:
@@ -131,6 +137,13 @@ def check(tx: Tx, workspace_id: str, wanted: Wanted) -> None:
             raise StateError(Code.NOT_FOUND, f"there is no attestation {digest_text(named)} in this workspace")
         if stands.status is not Status.HELD:
             raise _conflict(f"{digest_text(named)} is not held")
+        turned = rotations.find(tx, workspace_id, named)
+        if turned is not None and len(wanted.attestations) > 1:
+            # What the one lets be good decides of the other.
+            raise _invalid(f"attestations: {digest_text(named)} is a rotation", "release rotations one at a time")
+        why = None if turned is None else held_rotations.refusal(tx, workspace_id, turned)
+        if why is not None:
+            raise _conflict(f"the rotation {digest_text(named)} cannot be released: {why}")
 
 
 def sign(
@@ -164,6 +177,9 @@ def sign(
     register.add(tx, workspace_id, place.number, RELEASE, envelope, now)
     if wanted.revocation is None:
         releases.release(tx, workspace_id, wanted.attestations, place.number, now)
+        for turned in [rotations.find(tx, workspace_id, one) for one in wanted.attestations]:
+            if turned is not None:
+                held_rotations.let_count(tx, workspace_id, turned, now)
     else:
         releases.take_back(tx, workspace_id, wanted.revocation, place.number, now)
         _restore(tx, workspace_id, wanted.revocation, now)

@@ -9,7 +9,6 @@ from receiver.checks.walk import Walk
 from receiver.core.admit import KeyState
 from receiver.core.fsck import check_identity
 from receiver.core.fsck_acts import Acts, Closed, Ended, KeyThen, check_acts, check_key, standing
-from receiver.core.placing import Status
 from receiver.core.revocation import What
 from receiver.store import (
     attestations,
@@ -177,9 +176,9 @@ def _key_then(walk: Walk, key_id: str, number: int) -> KeyThen:
         if key is not None:
             ended = walk.order.revoked.get(number, 0)
             turned = any(
-                walk.order.turned.get(digest_text(one.id), 0) < ended
+                walk.order.turned.get(digest_text(one.id), 0) < ended if one.released is None else one.released < number
                 for one in rotations.rows(walk.tx, walk.workspace_id, collector_id)
-                if one.old_key_id == key_id and one.status is Status.ACCEPTED
+                if one.old_key_id == key_id and one.counts
             )
             enrolment = walk.enrolments.get(collector_id)
             enrolled = None if enrolment is None else enrolment.register_.number

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from receiver.checks.places import check_link, check_place
 from receiver.checks.walk import Walk
 from receiver.core.admit import Examined, Refusal, examine
@@ -23,7 +21,6 @@ from receiver.store import (
     posts,
     records,
     streams,
-    triggered,
     whole,
 )
 from receiver.store.attestations import FromCollector, New
@@ -57,26 +54,10 @@ def check_attestations(walk: Walk) -> None:
             else:
                 problems = _claimed(walk, one)
             walk.add(f"attestation {digest_text(one.row.id)}", problems)
-        _check_triggered(walk, page)
         seen += len(page)
     count = attestations.count(walk.tx, walk.workspace_id)
     if seen != count:
         walk.add("attestations", [f"{count - seen} of {count} have lost their envelope"])
-
-
-def _check_triggered(walk: Walk, page: Iterable[New]) -> None:
-    """Compare whom runs are kept to have named with what was signed of them."""
-    runs = [claimed for one in page if one.row.record is Record.RUN and (claimed := _read(walk, one.parts)) is not None]
-    lost = triggered.lost(walk.tx, walk.workspace_id, runs)
-    walk.add("triggered", [f"{name!r}, whom a run of {about} named, is not kept" for about, name in lost])
-
-
-def _read(walk: Walk, parts: Parts) -> Claimed | None:
-    """Read a claim whose signature is good; what is wrong with any other is told where it is checked itself."""
-    try:
-        return None if walk.keyring is None else walk.keyring.verify(parts.envelope()).as_(Claimed)
-    except CarnetError:
-        return None
 
 
 def check_records(walk: Walk) -> None:

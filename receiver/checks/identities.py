@@ -7,7 +7,6 @@ from receiver.core.admit import KeyState, KnownKey, Sender
 from receiver.core.fsck import RegisterWalk
 from receiver.core.fsck_acts import standing
 from receiver.core.fsck_keys import KeyRow, Turned, check_keys, follow
-from receiver.core.placing import Status
 from receiver.core.revocation import What
 from receiver.store import collectors, register, rotations, workspaces
 from receiver.store.collectors import Collector, CollectorStatus
@@ -96,4 +95,4 @@ def _problems(row: Collector, signed: Enrolment | None, *, ended: bool) -> list[
 
 
 def _turned(row: RotationRow) -> Turned:
-    return Turned(row.id, row.stream_id, row.sequence, row.status is Status.ACCEPTED, row.received_at, row.envelope)
+    return Turned(row.id, row.stream_id, row.sequence, row.counts, row.received_at, row.envelope)

@@ -241,17 +241,30 @@ triggered = Table(
     "triggered",
     METADATA,
     text("workspace_id"),
-    text("about"),
+    text("run"),
     text("name"),
-    PrimaryKeyConstraint("workspace_id", "about", "name"),
+    PrimaryKeyConstraint("workspace_id", "run", "name"),
     of_workspace(),
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
-"""Whom the words on runs ever named as who triggered them; `about` is a full commit, or a run.
+"""Whom the words on a run ever named as who triggered it.
 
 A run goes by its natural key as text, one without by its id.
 """
+
+run_commits = Table(
+    "run_commits",
+    METADATA,
+    text("workspace_id"),
+    text("commit_sha"),
+    text("run"),
+    PrimaryKeyConstraint("workspace_id", "commit_sha", "run"),
+    of_workspace(),
+    sqlite_strict=True,
+    sqlite_with_rowid=False,
+)
+"""Of which full commits the words on a run ever said that it is."""
 
 ingested = Table(
     "ingested",

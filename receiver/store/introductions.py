@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from receiver.core.placing import Status
 from receiver.store import collectors, register, rotations
 from receiver.store.engine import Tx
 from receiver.store.rotations import RotationRow
@@ -38,6 +37,6 @@ def enrolments_of(tx: Tx, workspace_id: str, key_ids: Iterable[str]) -> list[Env
 
 
 def _by_new_key(rows: Collection[RotationRow]) -> dict[str, RotationRow]:
-    """Give the rotation that brought each key: the one that was accepted, where one was."""
-    ordered = sorted(rows, key=lambda one: one.status is Status.ACCEPTED)
+    """Give the rotation that brought each key: the one that counts, where one does."""
+    ordered = sorted(rows, key=lambda one: one.counts)
     return {one.new_key_id: one for one in ordered}

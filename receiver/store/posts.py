@@ -104,11 +104,16 @@ def put(tx: Tx, hand: Hand, posted: Posted) -> Stored:
     )
     records.add(tx, hand.workspace_id, row)
     if row.kind is Record.RUN:
-        triggered.keep(tx, hand.workspace_id, before, row, posted)
+        _keep_who(tx, hand.workspace_id, row, posted)
     if row.kind is Record.DEPLOYMENT:
         _end_waiting(tx, hand.workspace_id, row)
     against = _against(tx, hand.workspace_id, row)
     return Stored(row, id_, created=True, against=against, standing=Standing(Status.ACCEPTED), cut=posted.cut)
+
+
+def _keep_who(tx: Tx, workspace_id: str, row: RecordRow, posted: Posted) -> None:
+    for table, values in triggered.rows_of(triggered.said_by(row, posted)):
+        triggered.keep(tx, workspace_id, table, values)
 
 
 def _says_it_again(tx: Tx, hand: Hand, before: RecordRow) -> bool:
@@ -142,7 +147,7 @@ def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:
         fields=posted.fields,
     )
     records.change(tx, hand.workspace_id, row)
-    triggered.keep(tx, hand.workspace_id, before, row, posted)
+    _keep_who(tx, hand.workspace_id, row, posted)
     return replace(found(tx, hand.workspace_id, row), cut=posted.cut)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, column, inspect, select, table
 
-HEAD = "0011"
+HEAD = "0012"
 """The revision that this version needs: the last one of `receiver.store.migrations.versions`."""
 
 _VERSIONS = table("alembic_version", column("version_num"))

@@ -13,22 +13,32 @@ from receiver.core.placing import Status
 from receiver.store.columns import micros, moment
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import rotations
+from receiver.store.revocation_tables import releases
 from shared.dsse import Envelope, Signature
 from shared.encoding import digest_text, parse_digest
 from shared.errors import Code
 
 # Asked for with every passport: built once, since building a query takes several times as long as running it.
-_ALL = (
-    select(rotations)
-    .where(rotations.c.workspace_id == bindparam("its_workspace"))
-    .order_by(rotations.c.received_at, rotations.c.sequence)
+# A rotation is released once, by a statement with this register number.
+_RELEASED = (
+    select(func.min(releases.c.number))
+    .where(releases.c.workspace_id == rotations.c.workspace_id, releases.c.id == rotations.c.id)
+    .correlate(rotations)
+    .scalar_subquery()
+)
+_EACH = select(rotations, _RELEASED.label("released"))
+_ALL = _EACH.where(rotations.c.workspace_id == bindparam("its_workspace")).order_by(
+    rotations.c.received_at, rotations.c.sequence
 )
 _OF_ONE = _ALL.where(rotations.c.collector_id == bindparam("its_collector"))
 
 
 @dataclass(frozen=True, slots=True)
 class RotationRow:
-    """A rotation that is stored: its place, what became of it, and its envelope; ids are 32 bytes, the stream's 16."""
+    """A rotation that is stored: its place, what became of it, and its envelope; ids are 32 bytes, the stream's 16.
+
+    `status` is as its receipt said, `released` the register number of the statement that let it count after all.
+    """
 
     id: bytes
     collector_id: str
@@ -38,6 +48,12 @@ class RotationRow:
     code: Code | None
     received_at: datetime
     envelope: Envelope
+    released: int | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether it introduced its new key, when it came or by a release."""
+        return self.status is Status.ACCEPTED or self.released is not None
 
     @property
     def old_key_id(self) -> str:
@@ -87,6 +103,7 @@ def count_idle(tx: Tx, workspace_id: str, collector_id: str) -> int:
             rotations.c.workspace_id == workspace_id,
             rotations.c.collector_id == collector_id,
             rotations.c.status == Status.HELD.value,
+            _RELEASED.is_(None),
         )
     )
     found: int = tx.execute(asked).scalar_one()
@@ -95,7 +112,7 @@ def count_idle(tx: Tx, workspace_id: str, collector_id: str) -> int:
 
 def find(tx: Tx, workspace_id: str, rotation_id: bytes) -> RotationRow | None:
     """Give the rotation with an id."""
-    asked = select(rotations).where(rotations.c.workspace_id == workspace_id, rotations.c.id == rotation_id)
+    asked = _EACH.where(rotations.c.workspace_id == workspace_id, rotations.c.id == rotation_id)
     row = tx.execute(asked).one_or_none()
     return None if row is None else _read(row)
 
@@ -122,4 +139,5 @@ def _read(row: Row[Any]) -> RotationRow:
         None if row.code is None else Code(row.code),
         moment(row.received_at),
         Envelope(row.payload, signatures),
+        row.released,
     )

@@ -309,5 +309,6 @@ APPEND_ONLY = (
     "comments",
     "ingested",
     "triggered",
+    "run_commits",
 )
 """Tables whose rows are evidence: never changed, never deleted."""

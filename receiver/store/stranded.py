@@ -158,7 +158,7 @@ class _Descent:
         """Say whether a rotation stands at a place that introduced a key which is still good for something."""
         turned = rotations.find(self._tx, self._workspace_id, place.id)
         new = None if turned is None else self._late.keys.get(turned.new_key_id)
-        return turned is not None and turned.status is Status.ACCEPTED and new is not None and new.state in _GOOD
+        return turned is not None and turned.counts and new is not None and new.state in _GOOD
 
 
 def held_for(tx: Tx, workspace_id: str, collector_id: str, key_ids: Collection[str]) -> Iterator[list[bytes]]:

@@ -20,7 +20,7 @@ from receiver.store.columns import moment_or_none
 from receiver.store.engine import Tx
 from receiver.store.identity_tables import collector_keys, rotations
 from receiver.store.known_keys import INTRODUCED, known_key, with_introductions
-from receiver.store.revocation_tables import revocations, taken_back
+from receiver.store.revocation_tables import releases, revocations, taken_back
 from receiver.store.schema import attestations, envelopes, places, streams
 from receiver.store.stream_tables import disputes
 from shared.encoding import digest_text
@@ -176,8 +176,16 @@ def facts(tx: Tx, workspace_id: str, numbers: Collection[int], *, of_all: bool =
     return found
 
 
+_LET_COUNT = (
+    select(literal_column("1"))
+    .where(releases.c.workspace_id == rotations.c.workspace_id, releases.c.id == rotations.c.id)
+    .correlate(rotations)
+    .exists()
+)
+
+
 def turns(tx: Tx, workspace_id: str, collector_ids: Collection[str]) -> dict[str, list[Turn]]:
-    """Give the rotations of collectors that counted when they came, with where their streams part."""
+    """Give the rotations of collectors that counted when they came or were released, and where their streams part."""
     its = and_(streams.c.workspace_id == rotations.c.workspace_id, streams.c.stream_id == rotations.c.stream_id)
     rows = tx.execute(
         select(
@@ -192,7 +200,7 @@ def turns(tx: Tx, workspace_id: str, collector_ids: Collection[str]) -> dict[str
         .where(
             rotations.c.workspace_id == workspace_id,
             rotations.c.collector_id.in_(sorted(collector_ids)),
-            rotations.c.status == Status.ACCEPTED.value,
+            or_(rotations.c.status == Status.ACCEPTED.value, _LET_COUNT),
         )
     )
     found: dict[str, list[Turn]] = {}

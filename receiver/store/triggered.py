@@ -1,20 +1,21 @@
-"""Whom the words on runs named as who triggered them, kept for good: of each run, and of each commit that one was of.
+"""Whom words on runs named as who triggered them, and of which commits runs were ever said to be: kept for good.
 
-Invariant: nothing that is posted takes a name away. A run may say of itself whatever comes later, a commit other than
-before too; whom it named on the way stays an author of its commits (policy.md section 5).
+Invariants: nothing that is posted takes a name away; whom a run names at any time is an author of every commit that it
+was ever of (policy.md section 5). Nor does a revocation: to distrust a word makes nobody the less an author.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
+from dataclasses import dataclass
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import Table, and_, bindparam, insert, select
 
-from receiver.core.posting import Posted, Record
+from receiver.core.posting import Posted
 from receiver.store.engine import Tx
-from receiver.store.gate_tables import triggered
+from receiver.store.gate_tables import run_commits, triggered
 from receiver.store.records import RecordRow
-from shared.encoding import digest_text
+from shared.encoding import JsonObject, digest_text
 from shared.errors import Code, StateError
 from shared.predicates import Claimed
 
@@ -26,34 +27,59 @@ _MOST = 200
 _NAMES = (
     select(triggered.c.name)
     .distinct()
+    .join_from(
+        run_commits,
+        triggered,
+        and_(triggered.c.workspace_id == run_commits.c.workspace_id, triggered.c.run == run_commits.c.run),
+    )
     .where(
-        triggered.c.workspace_id == bindparam("its_workspace"),
-        triggered.c.about.in_(bindparam("its_abouts", expanding=True)),
+        run_commits.c.workspace_id == bindparam("its_workspace"),
+        run_commits.c.commit_sha.in_(bindparam("its_commits", expanding=True)),
     )
     .limit(_MOST + 1)
 )
-_ROWS = select(triggered.c.about, triggered.c.name).where(
-    triggered.c.workspace_id == bindparam("its_workspace"),
-    triggered.c.about.in_(bindparam("its_abouts", expanding=True)),
-    triggered.c.name.in_(bindparam("its_names", expanding=True)),
-)
-_INSERT = insert(triggered)
 
 
-def keep(tx: Tx, workspace_id: str, before: RecordRow | None, row: RecordRow, posted: Posted) -> None:
-    """Keep whom a new word on a run names; `before` is the run as it was, None for a new one.
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What one word on a run says: whom it names, and of which full commit the run is."""
 
-    A commit that the run was not of until now gets all names that it ever had.
-    """
+    run: str
+    name: str | None
+    commit: str | None
+
+
+def said_by(row: RecordRow, posted: Posted) -> Word:
+    """Give what a run says as it was posted."""
     run = row.record_id if row.natural_key is None else digest_text(row.natural_key)
-    name, commit = posted.fields.get("triggeredBy"), posted.commit
-    named = [name] if isinstance(name, str) else []
-    _add(tx, workspace_id, run, named)
-    if commit is None:
-        return
-    if before is not None and before.commit != commit:
-        named = _names(tx, workspace_id, [run])
-    _add(tx, workspace_id, commit, named)
+    return Word(run, _name(posted.fields), posted.commit)
+
+
+def said_in(record_id: str, claimed: Claimed) -> Word:
+    """Give what a signed word on a run says; only of one that nothing names again is its record asked."""
+    commit = claimed.context.commit
+    full = commit if commit is not None and len(commit) in _FULL_COMMITS else None
+    return Word(claimed.source_key or record_id, _name(claimed.claim.evidence), full)
+
+
+def rows_of(word: Word) -> list[tuple[Table, tuple[str, str]]]:
+    """Give the rows that a word makes, without their workspace."""
+    found: list[tuple[Table, tuple[str, str]]] = []
+    if word.name is not None:
+        found.append((triggered, (word.run, word.name)))
+    if word.commit is not None:
+        found.append((run_commits, (word.commit, word.run)))
+    return found
+
+
+def keep(tx: Tx, workspace_id: str, table: Table, row: tuple[str, str]) -> bool:
+    """Keep a row that a word makes; says whether it is new."""
+    values = dict(zip((column.name for column in table.columns), (workspace_id, *row), strict=True))
+    same = (table.c[name] == value for name, value in values.items())
+    if tx.execute(select(table).where(*same)).first() is not None:
+        return False
+    tx.execute(insert(table), values)
+    return True
 
 
 def of_commits(tx: Tx, workspace_id: str, commits: Collection[str]) -> frozenset[str]:
@@ -61,41 +87,15 @@ def of_commits(tx: Tx, workspace_id: str, commits: Collection[str]) -> frozenset
 
     Raises `StateError` (`conflict`) where they are more than can be: to cut would let whoever posts hide an author.
     """
-    found = _names(tx, workspace_id, commits)
+    if not commits:
+        return frozenset()
+    found = frozenset(tx.execute(_NAMES, {"its_workspace": workspace_id, "its_commits": sorted(commits)}).scalars())
     if len(found) > _MOST:
         detail = f"the runs of this release name more than {_MOST} people as who triggered them"
         raise StateError(Code.CONFLICT, detail, "build from a new commit, and revoke the token that says so")
-    return frozenset(found)
+    return found
 
 
-def lost(tx: Tx, workspace_id: str, claims: Iterable[Claimed]) -> list[tuple[str, str]]:
-    """Give what signed words on runs say and is not kept: the commit or the run, and the name."""
-    said: set[tuple[str, str]] = set()
-    for one in claims:
-        name, commit = one.claim.evidence.get("triggeredBy"), one.context.commit
-        if one.record == Record.RUN.value and isinstance(name, str):
-            full = commit if commit is not None and len(commit) in _FULL_COMMITS else None
-            said |= {(about, name) for about in (one.source_key, full) if about is not None}
-    values = {
-        "its_workspace": workspace_id,
-        "its_abouts": sorted({about for about, _ in said}),
-        "its_names": sorted({name for _, name in said}),
-    }
-    kept = {(row.about, row.name) for row in tx.execute(_ROWS, values)} if said else set()
-    return sorted(said - kept)
-
-
-def _names(tx: Tx, workspace_id: str, abouts: Collection[str]) -> list[str]:
-    if not abouts:
-        return []
-    return list(tx.execute(_NAMES, {"its_workspace": workspace_id, "its_abouts": sorted(abouts)}).scalars())
-
-
-def _add(tx: Tx, workspace_id: str, about: str, names: Collection[str]) -> None:
-    if not names:
-        return
-    values = {"its_workspace": workspace_id, "its_abouts": [about], "its_names": sorted(names)}
-    known = {row.name for row in tx.execute(_ROWS, values)}
-    new = [{"workspace_id": workspace_id, "about": about, "name": one} for one in sorted(set(names) - known)]
-    if new:
-        tx.execute(_INSERT, new)
+def _name(fields: JsonObject) -> str | None:
+    name = fields.get("triggeredBy")
+    return name if isinstance(name, str) else None

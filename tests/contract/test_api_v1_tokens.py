@@ -273,4 +273,4 @@ async def test_a_second_workspace_is_made_and_served_without_a_restart(
         answer = await post(receiver, "attestations", posts(MINE)["attestations"], str(token["token"]))
         assert answer.status == 201
         assert (await receiver.get("/readyz")).status == 200
-        assert run(capsys, "fsck", *where) == (0, {"findings": []})
+        assert run(capsys, "fsck", "--refill", *where) == (0, {"findings": []})

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from receiver import fsck
+from receiver import fsck, refill
 from receiver.core.posting import Record
+from receiver.core.revocation import What
 from receiver.store import triggered
 from shared.encoding import JsonValue
 from shared.errors import StateError
 from tests.helpers.asking import Asker
 from tests.helpers.databases import Databases
 from tests.helpers.fleet import Receiver, make_receiver
+from tests.helpers.held import end
 from tests.helpers.posts import COMMIT, Pipeline
 from tests.helpers.releases import Sends, gathered
 
@@ -29,6 +31,11 @@ def receiver(databases: Databases, tmp_path: Path) -> Iterator[Receiver]:
     made.store.close()
 
 
+def named(receiver: Receiver, commit: str) -> frozenset[str]:
+    """Whom words on runs of a commit name."""
+    return receiver.store.read(lambda tx: triggered.of_commits(tx, receiver.workspace_id, [commit]))
+
+
 def run(pipeline: Pipeline, **fields: JsonValue) -> None:
     """A word on the run 1, which is not finished."""
     named = {"workflowName": "CI", "repositoryFullName": "acme/payments-api", "externalId": "1", "status": "QUEUED"}
@@ -42,14 +49,13 @@ def test_a_run_that_names_somebody_else_takes_no_author_away(receiver: Receiver)
     assert gathered(receiver).facts.authors == {"alice", "bob"}
 
 
-def test_a_run_that_goes_to_another_commit_takes_no_author_away_and_brings_its_own(receiver: Receiver) -> None:
+def test_whom_a_run_names_at_any_time_is_an_author_of_each_commit_that_it_ever_was_of(receiver: Receiver) -> None:
+    """Who moves somebody's run away before it names them takes no author away by it."""
     pipeline = Pipeline(receiver)
     run(pipeline, headSha=COMMIT, triggeredBy="alice")
     run(pipeline, headSha=OTHER_COMMIT)
     run(pipeline, headSha=OTHER_COMMIT, triggeredBy="carol")
-    assert gathered(receiver).facts.authors == {"alice"}
-    found = receiver.store.read(lambda tx: triggered.of_commits(tx, receiver.workspace_id, [OTHER_COMMIT]))
-    assert found == {"alice", "carol"}
+    assert gathered(receiver).facts.authors == {"alice", "carol"} == named(receiver, OTHER_COMMIT)
 
 
 def test_whom_a_run_named_before_it_had_a_commit_is_an_author_of_it(receiver: Receiver) -> None:
@@ -81,12 +87,37 @@ def test_a_release_of_more_authors_than_can_be_is_not_judged(receiver: Receiver)
     assert open_.next_action == "build from a new commit, and revoke the token that says so"
 
 
-def test_a_name_that_is_taken_out_of_the_database_is_missed(sqlite_databases: Databases, tmp_path: Path) -> None:
+def test_to_revoke_the_token_that_named_them_takes_no_author_away(receiver: Receiver) -> None:
+    """Else a pipeline that starts anew with another token would let the authors of its commits approve them."""
+    leaked = Pipeline(receiver)
+    run(leaked, headSha=COMMIT, triggeredBy="alice")
+    run(Pipeline(receiver), headSha=COMMIT, externalId="2", triggeredBy="bob")
+    end(receiver, What.TOKEN, leaked.caller.token_id)
+    assert gathered(receiver).facts.authors == {"alice", "bob"}
+
+
+def test_what_an_older_receiver_did_not_keep_is_named_and_kept_by_the_operator(
+    sqlite_databases: Databases, tmp_path: Path
+) -> None:
     made = make_receiver(tmp_path, databases=sqlite_databases)
-    run(Pipeline(made), headSha=COMMIT, triggeredBy="alice")
+    pipeline = Pipeline(made)
+    run(pipeline, triggeredBy="alice")
+    run(pipeline, headSha=COMMIT)
+    run(pipeline, headSha=COMMIT, triggeredBy="bob")
+    pipeline.post(Record.RUN, {"workflowName": "CI", "status": "QUEUED", "headSha": COMMIT, "triggeredBy": "carol"})
     with made.behind_its_back() as database:
-        database.execute("DELETE FROM triggered WHERE about = ?", [COMMIT])
-    (found,) = fsck.check(made.store)
-    assert found.where == "triggered"
-    assert "alice" in found.problem
+        database.execute("DELETE FROM run_commits WHERE commit_sha = ?", [COMMIT])
+        database.execute("DELETE FROM triggered WHERE name = 'bob'")
+    found = fsck.check(made.store)
+    assert {one.where for one in found} == {"triggered"}
+    assert [one for one in found if "bob" in one.problem]
+    assert named(made, COMMIT) == set()
+    for kept in (3, 0):
+        assert refill.refill(made.store, made.now) == kept
+    assert named(made, COMMIT) == {"alice", "bob", "carol"}
+    assert fsck.check(made.store) == []
+    with made.behind_its_back() as database:
+        database.execute("INSERT INTO triggered SELECT workspace_id, run, 'dave' FROM triggered LIMIT 1")
+    (found_too,) = fsck.check(made.store)
+    assert found_too.problem == "1 rows are of no word on a run"
     made.store.close()

@@ -337,6 +337,11 @@ def test_authors_are_all_who_made_it_or_had_it_made(receiver: Receiver) -> None:
     }
 
 
+def known_besides(receiver: Receiver, asked: Target) -> tuple[Target, ...]:
+    known = KnownTargets()
+    return receiver.store.read(lambda tx: known.besides(tx, receiver.workspace_id, receiver.now, asked))
+
+
 def test_a_digest_is_deployed_until_something_else_is(receiver: Receiver) -> None:
     pipeline = Pipeline(receiver)
     fields = {**SERVICE, "status": "SUCCESS", "artifactSha256": DIGEST}
@@ -345,8 +350,8 @@ def test_a_digest_is_deployed_until_something_else_is(receiver: Receiver) -> Non
     deployed = gathered(receiver).facts.deployed
     assert deployed is not None
     assert deployed.at == receiver.now, "by when it was heard"
-    known = receiver.store.read(lambda tx: KnownTargets().of(tx, receiver.workspace_id, receiver.now))
-    assert TARGET in known
+    assert TARGET in known_besides(receiver, replace(TARGET, service="billing"))
+    assert TARGET not in known_besides(receiver, TARGET)
     pipeline.post(Record.DEPLOYMENT, {**fields, "artifactSha256": OTHER})
     assert gathered(receiver).facts.deployed is None
 

@@ -23,7 +23,7 @@ from tests.helpers.posts import COMMIT
 
 FIXTURES = Path(__file__).resolve().parents[2] / "fixtures"
 STORED = 12
-EVIDENCE = {"receiver-0001": 12, "receiver-0002": 9, "receiver-0009": 9, "receiver-0010": 7}
+EVIDENCE = {"receiver-0001": 12, "receiver-0002": 9, "receiver-0009": 9, "receiver-0010": 7, "receiver-0011": 7}
 """How much of what is stored is evidence; the rest are a run, an artifact and a deployment."""
 GATE = {name for name, value in vars(gate_tables).items() if isinstance(value, Table)}
 
@@ -140,7 +140,30 @@ def test_whom_older_words_on_a_run_named_stay_authors_of_its_commits(tmp_path: P
         (workspace_id,) = store.read(workspaces.all_ids)
         first = store.read(lambda tx: triggered.of_commits(tx, workspace_id, [COMMIT]))
         then = store.read(lambda tx: triggered.of_commits(tx, workspace_id, ["c" * 40]))
-        assert first == {"Early", "Octocat"}
-        assert then == {"Early", "Octocat", "Somebody"}
+        assert first == then == {"Early", "Octocat", "Somebody"}
+    finally:
+        store.close()
+
+
+def test_a_name_that_an_older_receiver_left_out_comes_in(tmp_path: Path) -> None:
+    """A run of 0011: words with two tokens name Early, Guessed and Octocat; Guessed is lost."""
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    path = Path(shutil.copy(FIXTURES / "receiver-0011" / "receiver.db", folder))
+    path.chmod(0o600)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("DROP TRIGGER triggered_no_delete")
+        database.execute("DELETE FROM triggered WHERE name = 'Guessed'")
+        database.commit()
+    migrate(f"sqlite:///{path}")
+    store = Store.open(f"sqlite:///{path}")
+    try:
+        (workspace_id,) = store.read(workspaces.all_ids)
+        assert store.read(lambda tx: triggered.of_commits(tx, workspace_id, [COMMIT])) == {
+            "Early",
+            "Guessed",
+            "Octocat",
+        }
+        assert fsck.check(store) == []
     finally:
         store.close()

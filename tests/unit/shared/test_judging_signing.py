@@ -181,3 +181,16 @@ def test_of_more_failures_than_a_passport_tells_nobodys_yes_counts_and_the_answe
 def test_one_of_very_many_failures_that_is_mended_takes_nobodys_yes_away() -> None:
     many = [red_tests(id=f"sha256:{at}", source_key=f"{at}", content=f"{at}") for at in range(102)]
     assert people(facts(*many[1:]), facts(*many), T).met
+
+
+@pytest.mark.parametrize(
+    ("rule", "signed_then", "joined"),
+    [
+        (FEW, facts(highs("a", 6), highs("b", 5)), highs("c", 5)),
+        (BOTH, facts(red_tests(), scan()), green_tests(id="sha256:b", source_key="b", content="b")),
+    ],
+)
+def test_a_green_report_takes_a_yes_away_while_it_is_there(rule: str, signed_then: Facts, joined: Piece) -> None:
+    """Were it gone altogether, the release would be what they signed: no mark tells the two apart (docs/adr/0009)."""
+    assert not people(replace(signed_then, evidence=(*signed_then.evidence, joined)), signed_then, rule).met
+    assert people(signed_then, signed_then, rule).met
