@@ -262,6 +262,7 @@ def _simulated_at(tx: Tx, workspace_id: str, row: PolicyRow, now: datetime) -> d
 def _not_simulated(row: PolicyRow) -> StateError:
     return StateError(
         Code.CONFLICT,
-        f"version {row.version} of {row.name} enforces, and was not simulated in the last day",
+        f"version {row.version} of {row.name} enforces, and was not simulated in the last day"
+        " (a simulation that could judge no past release does not count)",
         "run carnet-receiver policy simulate FILE, or activate it with --override-simulation --reason TEXT",
     )

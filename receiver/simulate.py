@@ -1,14 +1,15 @@
 """Try a policy on history before it enforces: which decisions of the past, and of what is deployed, would change.
 
-Invariants: it changes no decision, and keeps on record only that it was done and what it counted; it reads in short
-pieces and judges between them, so that nobody waits for it.
+Invariants: it changes no decision, and keeps on record only that it was done and what it counted; where nothing of what
+it concerns could be judged it was not tried, and nothing may enforce for it; it reads in short pieces and judges
+between them, so that nobody waits for it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,21 +17,22 @@ from typing import TypeAlias
 
 from receiver.core import whatif
 from receiver.core.deployments import DeploymentStatus, deployed_now, read_target
-from receiver.core.past import Answer, Past, asked_in, facts_in, named_in
-from receiver.core.recall import Recall
+from receiver.core.past import Answer, asked_in, named_in
+from receiver.core.retrial import Kept, Outcome, Portion, Question, Text
 from receiver.core.trail import Act
 from receiver.core.whatif import WhatIf
 from receiver.policies import PolicyCache, active, load
+from receiver.retrying import Retriers
 from receiver.store import audit, deployed, history, policies
 from receiver.store.engine import Store, Tx
 from receiver.store.history import PastRow
 from receiver.store.policies import Simulation
 from shared.encoding import JsonObject, format_time, parse_digest
-from shared.errors import MalformedError, StateError
+from shared.errors import StateError
 from shared.judging.policy import Policy
 from shared.judging.policyfile import read_policy
 from shared.judging.scope import refuse_conflicts
-from shared.judging.values import Decision, Mode
+from shared.judging.values import Decision, Mode, Request
 from shared.passports import PolicyUse
 
 # Named here because whoever calls a use case does not look into the core.
@@ -43,8 +45,22 @@ Progress: TypeAlias = Callable[[int, int], None]
 _PAGE = 100
 _DEPLOYED_BACK = 50
 _MOST = 10_000
-_RECALLED_BYTES = 32 * 1024 * 1024
+_FEW = 100
+"""So many releases are judged here: until a process beside this one has started, they are done."""
+_PORTION = 20
+_PORTION_INPUTS = 2_000
 _PLACING = (DeploymentStatus.SUCCESS.value, DeploymentStatus.INACTIVE.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """How many processes of ours may judge, 0 for none, and who is told where one of them ended by itself."""
+
+    processes: int
+    lost: Callable[[], None]
+
+
+_ALONE = Beside(0, lambda: None)
 
 
 @dataclass
@@ -64,6 +80,20 @@ class Simulated:
     unread: list[str] = field(default_factory=list)
     unseen: list[str] = field(default_factory=list)
     unasked: list[Release] = field(default_factory=list)
+
+    def add(self, passport_id: str, outcome: Outcome) -> None:
+        """Count what came of one."""
+        if outcome.unread:
+            self.unread.append(passport_id)
+            return
+        self.judged += 1
+        if outcome.change is not None:
+            self.changes.append(outcome.change)
+
+    @property
+    def tried(self) -> bool:
+        """Whether it was tried: not where there are releases that it concerns, and not one of them could be judged."""
+        return self.judged > 0 or not (self.unseen or self.unread)
 
     @property
     def stopped(self) -> int:
@@ -89,31 +119,30 @@ def simulate(
     by: str,
     now: datetime,
     progress: Progress,
+    beside: Beside = _ALONE,
 ) -> Simulated:
     """Judge by a policy the last decision on each release since a time, and on all that is deployed now.
 
-    Each is judged by what was known when it was made, and by the policies that would be active. Raises `PolicyError`
+    Each is judged by what was known when it was made, and by the policies that would be active; where they are many, in
+    the processes `beside` this one. Raises `PolicyError`
     for a text that is no policy, `StateError` (`conflict`) where another active policy is as specific.
     """
     cache = PolicyCache()
     policy, before = store.read(lambda tx: (_new(tx, workspace_id, text), active(tx, workspace_id, cache)))
     refuse_conflicts(policy, before)
     made = Simulated(policy, now - since, now)
-    asked, recall = WhatIf(before, policy, cache.baseline), Recall(_RECALLED_BYTES)
+    texts = store.read(lambda tx: tuple(_text(tx, workspace_id, one) for one in before))
+    asked, question = WhatIf(before, policy, cache.baseline), Question(texts, Text(text, policy.version))
     there, total = store.read(lambda tx: (_deployed(tx, workspace_id), history.count(tx, workspace_id, made.since)))
-    seen: set[Release] = set()
-    for page in _in_force(store, workspace_id, made.since):
-        _try(store, workspace_id, cache, asked, recall, page, there, made)
-        seen |= {_release(row) for row in page}
-        progress(made.releases, max(total, made.releases))
-    older = sorted(there - seen)
-    total = made.releases + len(older)
-    for start in range(0, len(older), _PAGE):
-        asked_for = older[start : start + _PAGE]
-        page = store.read(partial(_of_releases, workspace_id=workspace_id, releases=asked_for))
-        _try(store, workspace_id, cache, asked, recall, page, there, made)
-        made.unasked += sorted(set(asked_for) - {_release(row) for row in page})
-        progress(made.releases + len(made.unasked), total)
+    looked = _Look(store, workspace_id, cache, asked, there, made)
+    with closing(
+        Retriers(asked, question, beside.processes if total + len(there) > _FEW else 0, beside.lost)
+    ) as retriers:
+        for portion, outcomes in retriers.judge(looked.portions(total)):
+            for kept, outcome in zip(portion.kept, outcomes, strict=True):
+                made.add(kept.passport_id, outcome)
+            if portion.total:
+                progress(portion.done, portion.total)
     return store.write(lambda tx: _record(tx, workspace_id, made, by))
 
 
@@ -137,49 +166,98 @@ def _in_force(store: Store, workspace_id: str, since: datetime) -> Iterator[list
         below = page[-1].number
 
 
-def _try(
-    store: Store,
-    workspace_id: str,
-    cache: PolicyCache,
-    asked: WhatIf,
-    recall: Recall,
-    page: list[PastRow],
-    there: set[Release],
-    made: Simulated,
-) -> None:
-    """Judge again what of a page would be judged by something else."""
-    made.releases += len(page)
-    concerned = []
-    for row in page:
-        request = asked_in(row.docket)
-        if asked.concerns(request):
+class _Look:
+    """Looks at what was decided, page by page, for what would be judged by something else."""
+
+    def __init__(
+        self,
+        store: Store,
+        workspace_id: str,
+        cache: PolicyCache,
+        asked: WhatIf,
+        there: set[Release],
+        made: Simulated,
+    ) -> None:
+        self._store = store
+        self._workspace_id = workspace_id
+        self._cache = cache
+        self._asked = asked
+        self._there = there
+        self._made = made
+        self._known: dict[tuple[PolicyUse, ...], list[Policy]] = {}
+
+    def portions(self, total: int) -> Iterator[Portion]:
+        """Give what is to be judged: first what was decided in time, of which `total` are known, then what is older."""
+        made, seen = self._made, set[Release]()
+        for page in _in_force(self._store, self._workspace_id, made.since):
+            made.releases += len(page)
+            releases, portions = self._portions(page)
+            seen |= releases
+            yield from _told(portions, made.releases, max(total, made.releases))
+        older = sorted(self._there - seen)
+        total = made.releases + len(older)
+        for start in range(0, len(older), _PAGE):
+            asked_for = older[start : start + _PAGE]
+            page = self._store.read(partial(_of_releases, workspace_id=self._workspace_id, releases=asked_for))
+            made.releases += len(page)
+            releases, portions = self._portions(page)
+            made.unasked += sorted(set(asked_for) - releases)
+            yield from _told(portions, made.releases + len(made.unasked), total)
+
+    def _portions(self, page: list[PastRow]) -> tuple[set[Release], Iterator[Portion]]:
+        """Give the releases of a page, and what of it would be judged by something else."""
+        releases: set[Release] = set()
+        concerned: list[Kept] = []
+        for row in page:
+            request = asked_in(row.docket)
+            release = _release(request)
+            releases.add(release)
+            if not self._asked.concerns(request):
+                continue
             named = named_in(row.payload)
-            judged_by = store.read(partial(_known, workspace_id=workspace_id, uses=named.policies, cache=cache))
-            if asked.looks_elsewhere(request, judged_by):
-                made.unseen.append(row.passport_id)
-            else:
-                concerned.append((row, named.inputs))
-    recall.need(
-        {one.id for _, inputs in concerned for one in inputs},
-        lambda ids: store.read(
-            partial(history.statements, workspace_id=workspace_id, ids=[parse_digest(one) for one in ids])
-        ),
-    )
-    for row, inputs in concerned:
-        try:
-            facts = facts_in(row.docket, inputs, recall)
-        except MalformedError:
-            made.unread.append(row.passport_id)
-            continue
-        answer = Answer(Decision(row.decision), row.proceed, Mode(row.mode))
-        past = Past(row.passport_id, facts, answer, row.evaluated_at, deployed=_release(row) in there)
-        change = asked.change(past)
-        made.judged += 1
-        made.changes += [] if change is None else [change]
+            if self._asked.looks_elsewhere(request, self._judged_by(named.policies)):
+                self._made.unseen.append(row.passport_id)
+                continue
+            answer = Answer(Decision(row.decision), row.proceed, Mode(row.mode))
+            is_there = release in self._there
+            concerned.append(Kept(row.passport_id, row.docket, named.inputs, answer, row.evaluated_at, is_there))
+        return releases, map(self._with_words, _cut(concerned))
+
+    def _with_words(self, kept: tuple[Kept, ...]) -> Portion:
+        """Read what was signed of all that some decisions rest on."""
+        ids = [parse_digest(one) for one in {one.id for each in kept for one in each.inputs}]
+        return Portion(kept, self._store.read(partial(history.signed, workspace_id=self._workspace_id, ids=ids)))
+
+    def _judged_by(self, uses: tuple[PolicyUse, ...]) -> list[Policy]:
+        """Give the policies that a passport says it was judged by; one that is not here, or not read, named nobody."""
+        if uses not in self._known:
+            self._known[uses] = self._store.read(
+                partial(_known, workspace_id=self._workspace_id, uses=uses, cache=self._cache)
+            )
+        return self._known[uses]
+
+
+def _cut(kept: Iterable[Kept]) -> Iterator[tuple[Kept, ...]]:
+    """Cut decisions into what is judged at once: a few, or one that rests on much."""
+    portion: list[Kept] = []
+    named = 0
+    for one in kept:
+        if portion and (len(portion) >= _PORTION or named + len(one.inputs) > _PORTION_INPUTS):
+            yield tuple(portion)
+            portion, named = [], 0
+        portion.append(one)
+        named += len(one.inputs)
+    if portion:
+        yield tuple(portion)
+
+
+def _told(portions: Iterator[Portion], done: int, total: int) -> Iterator[Portion]:
+    """Let the end of a page be told once all of it is judged."""
+    yield from portions
+    yield Portion((), {}, done, total)
 
 
 def _known(tx: Tx, workspace_id: str, uses: Iterable[PolicyUse], cache: PolicyCache) -> list[Policy]:
-    """Give the policies that a passport says it was judged by; one that is not here, or not read, named nobody."""
     found = []
     for use in uses:
         for row in policies.every(tx, workspace_id, use.name):
@@ -189,13 +267,17 @@ def _known(tx: Tx, workspace_id: str, uses: Iterable[PolicyUse], cache: PolicyCa
     return found
 
 
+def _text(tx: Tx, workspace_id: str, policy: Policy) -> Text:
+    return Text(policies.text_of(tx, workspace_id, policy.name, policy.version).encode(), policy.version)
+
+
 def _record(tx: Tx, workspace_id: str, made: Simulated, by: str) -> Simulated:
     digest = parse_digest(made.policy.digest)
     days = -(-(made.at - made.since) // timedelta(days=1))
     counts: JsonObject = {**made.counts}
-    policies.add_simulation(
-        tx, workspace_id, Simulation(digest, made.at, by, days, made.judged, len(made.changes), counts)
-    )
+    if made.tried:
+        simulation = Simulation(digest, made.at, by, days, made.judged, len(made.changes), counts)
+        policies.add_simulation(tx, workspace_id, simulation)
     detail: JsonObject = {
         "policy": made.policy.name,
         "digest": made.policy.digest,
@@ -203,6 +285,7 @@ def _record(tx: Tx, workspace_id: str, made: Simulated, by: str) -> Simulated:
         "judged": made.judged,
         "changed": len(made.changes),
         "unseen": len(made.unseen),
+        "tried": made.tried,
     }
     audit.add(tx, workspace_id, Act(made.at, by, "policy.simulate", detail))
     return made
@@ -232,7 +315,6 @@ def _of_releases(tx: Tx, workspace_id: str, releases: list[Release]) -> list[Pas
     return [row for row in found if row is not None]
 
 
-def _release(row: PastRow) -> Release:
-    request = asked_in(row.docket)
+def _release(request: Request) -> Release:
     target = request.target
     return target.service, target.namespace or "", target.environment, request.digest

@@ -88,7 +88,7 @@ class Verified:
         """The key of the first signature."""
         return self.keys[0]
 
-    @property
+    @cached_property
     def id_text(self) -> str:
         """The attestation id as `sha256:` and hex."""
         return digest_text(self.id)

@@ -188,6 +188,20 @@ def parse_payload(data: bytes) -> JsonObject:
     return value
 
 
+def parse_again(data: bytes) -> JsonObject:
+    """Read what was read as a payload before: the same values, several times faster, since its spelling is known.
+
+    Raises `MalformedError` where it is damaged; a spelling that `parse_payload` would refuse may be taken.
+    """
+    if b"\\u" in data:
+        return parse_payload(data)
+    try:
+        value = from_json(data, allow_inf_nan=False)
+    except ValueError:
+        value = None
+    return value if isinstance(value, dict) else parse_payload(data)
+
+
 def _parse_own_spelling(data: bytes) -> JsonObject | None:
     """Read a payload that is spelled as `canonical` would; None for any other, good or bad, which is read slowly.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from receiver.caller import OPERATOR
 from receiver.commands import options
 from receiver.commands.collectors import chosen, opened, workspace_option
 from receiver.commands.policy import read_text
-from receiver.simulate import Change, Progress, Simulated
+from receiver.simulate import Beside, Change, Progress, Simulated
 from shared.encoding import JsonObject, JsonValue, format_time
+from shared.errors import Code, StateError
 
 _SINCE = re.compile(r"([1-9][0-9]{0,3})d", re.ASCII)
 _SHOWN = 50
@@ -43,8 +45,40 @@ def simulate_policy(
     """List which past decisions, and which on what is deployed now, would be others if FILE were active."""
     text = read_text(file)
     with opened(config, data) as (_, store), _bar() as progress:
-        made = simulate.simulate(store, chosen(store, workspace), text, since, OPERATOR, clock.utcnow(), progress)
+        made = simulate.simulate(
+            store,
+            chosen(store, workspace),
+            text,
+            since,
+            OPERATOR,
+            clock.utcnow(),
+            progress,
+            Beside(_process_count(), _tell_lost),
+        )
     options.show(_fields(made), "\n".join(_lines(made)), output)
+    if not made.tried:
+        raise _not_tried(made)
+
+
+def _not_tried(made: Simulated) -> StateError:
+    """Say that what was asked for could not be done, though all of it was read."""
+    detail = f"not one of the {len(made.unseen) + len(made.unread)} past releases that it concerns could be tried"
+    hint = "activate it with --override-simulation --reason TEXT"
+    if made.unseen:
+        hint = f"activate it in mode shadow first, and simulate this one once releases were judged by that; or {hint}"
+    else:
+        hint = f"run carnet-receiver fsck, or {hint}"
+    return StateError(Code.CONFLICT, f"{detail}, so {made.policy.name} may not enforce for this simulation", hint)
+
+
+def _process_count() -> int:
+    """One for each processor; with only one, all is judged by this process."""
+    count = len(os.sched_getaffinity(0))
+    return count if count > 1 else 0
+
+
+def _tell_lost() -> None:
+    click.echo("a process that judged beside this one ended by itself; what it had is judged here", err=True)
 
 
 @contextmanager
@@ -75,6 +109,7 @@ def _fields(made: Simulated) -> JsonObject:
         "at": format_time(made.at),
         "releases": made.releases,
         "judged": made.judged,
+        "tried": made.tried,
         "changed": len(made.changes),
         "stopped": made.stopped,
         "freed": made.freed,

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from receiver.core.recall import Recall
-from shared.encoding import JsonObject
+from shared.encoding import JsonObject, parse_again
 from shared.errors import Code, MalformedError
 from shared.fields import Wire
 from shared.judging.docket import Stated, read_docket
@@ -41,12 +42,12 @@ class Past:
     deployed: bool
 
 
-def asked_in(docket: JsonObject) -> Request:
+def asked_in(docket: bytes) -> Request:
     """Give of the request in a docket what policies are chosen by: target, digest, mode and the policy it names.
 
     Raises `MalformedError` for no docket.
     """
-    request = _object(_object(docket, "facts"), "request")
+    request = _object(_object(parse_again(docket), "facts"), "request")
     target = _object(request, "target")
     named, namespace = request.get("policy"), target.get("namespace")
     try:
@@ -63,9 +64,23 @@ def asked_in(docket: JsonObject) -> Request:
     )
 
 
-class Named(Wire):
+class NamedInput(NamedTuple):
+    """An envelope that a passport names: as `shared.passports.Input`, as a plain value that travels fast."""
+
+    id: str
+    received_at: datetime | None = None
+    held: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
     """What a passport names: the envelopes of its evidence, and the texts that it was judged by."""
 
+    inputs: tuple[NamedInput, ...]
+    policies: tuple[PolicyUse, ...]
+
+
+class _Predicate(Wire):
     inputs: tuple[Input, ...] = ()
     policies: tuple[PolicyUse, ...] = ()
 
@@ -73,25 +88,26 @@ class Named(Wire):
 class _Passport(Wire):
     """Of a passport's payload what this asks of it; we signed it, so it is not read as strictly as what comes in."""
 
-    predicate: Named
+    predicate: _Predicate
 
 
 def named_in(payload: bytes) -> Named:
     """Give what a passport names, from its payload; raises `MalformedError`."""
     try:
-        return _Passport.model_validate_json(payload, by_alias=True, by_name=False).predicate
+        read = _Passport.model_validate_json(payload, by_alias=True, by_name=False).predicate
     except ValidationError:
         raise _wrong("what its passport names") from None
+    return Named(tuple([NamedInput(one.id, one.received_at, one.held) for one in read.inputs]), read.policies)
 
 
-def facts_in(docket: JsonObject, inputs: Iterable[Input], recall: Recall) -> Facts:
+def facts_in(docket: bytes, inputs: Iterable[NamedInput], recall: Recall) -> Facts:
     """Give the facts of a docket, with what the envelopes say that its passport names, as far as they are recalled.
 
     Raises `MalformedError` where a docket or a statement is not what belongs there, or one is missing.
     """
     read = recall.statements
     stated = {one.id: Stated(read[one.id], one.received_at, one.held) for one in inputs if one.id in read}
-    return read_docket(docket, stated, recall.hear).facts
+    return read_docket(parse_again(docket), stated, recall.hear).facts
 
 
 def _object(value: JsonObject, name: str) -> JsonObject:

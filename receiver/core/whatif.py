@@ -13,7 +13,7 @@ from datetime import datetime
 from receiver.core.configuring import Baseline, Configured, configure
 from receiver.core.past import Answer, Past
 from shared.errors import CarnetError
-from shared.judging.judge import judge, smallest
+from shared.judging.judge import judge, smallest, undecided
 from shared.judging.policy import Policy
 from shared.judging.scope import matches
 from shared.judging.values import Finding, Mode, Request
@@ -100,7 +100,11 @@ def _known_by(chosen: Configured | CarnetError) -> object:
 def _judged(past: Past, chosen: Configured | CarnetError) -> tuple[Answer, tuple[str, ...]]:
     if isinstance(chosen, CarnetError):
         return Answer(None, proceed=False, mode=past.answer.mode), (chosen.detail,)
-    made = judge(past.facts, chosen.policies, chosen.warnings)
+    try:
+        made = judge(past.facts, chosen.policies, chosen.warnings)
+    except CarnetError as error:
+        # As the gate does: what cannot be judged is held.
+        made = undecided(past.facts, chosen.policies, error.detail, chosen.warnings)
     after = Answer(made.decision, made.proceed, made.mode)
     if made.decision is past.answer.decision:
         return after, (f"the mode becomes {made.mode}",)

@@ -1,27 +1,21 @@
-"""The program of an examiner: reads batches from the socket that it was started with, and answers what became of them.
-
-It has no key, no database and no network; it ends when the receiver does, since the other end of its socket is then
-closed. Signals that a terminal or a service manager sends to the whole group are the receiver's business.
-"""
+"""The program of an examiner: is handed batches, and answers what became of their entries."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import sys
-from multiprocessing.connection import Connection
+from typing import cast
 
-from receiver.core.admit import examine_all
+from receiver import companions
+from receiver.core.admit import Judged, Sender, examine_all
 
 
 def main(descriptor: int) -> None:
     """Answer until the other end is closed."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
-    with Connection(descriptor) as line, contextlib.suppress(EOFError, ConnectionError):
-        while True:
-            entries, sender = line.recv()
-            line.send(examine_all(entries, sender))
+    companions.serve(descriptor, lambda _opening: _examined)
+
+
+def _examined(question: object) -> Judged:
+    return examine_all(*cast("tuple[tuple[bytes, ...], Sender]", question))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,14 +14,10 @@ from receiver.store.columns import micros, moment
 from receiver.store.engine import Tx
 from receiver.store.gate_tables import passports
 from receiver.store.identity_tables import collector_keys
-from receiver.store.parts import Parts
 from receiver.store.schema import attestations, envelopes, register, role_keys
-from shared import statement
-from shared.dsse import Verified
-from shared.encoding import JsonObject, digest_text, parse_payload
-from shared.errors import MalformedError
+from shared.dsse import Verified, attestation_id
+from shared.encoding import digest_text
 from shared.keys import PublicKey
-from shared.statement import Statement
 
 _AT_ONCE = 500
 """How many ids are asked for in one query."""
@@ -42,14 +37,14 @@ _PAST = select(
     (register.c.workspace_id == passports.c.workspace_id) & (register.c.number == passports.c.number),
 )
 _EVIDENCE = (
-    select(attestations.c.id, envelopes.c.key_id, envelopes.c.payload, envelopes.c.signature)
+    select(attestations.c.id, envelopes.c.key_id, envelopes.c.payload)
     .join_from(attestations, envelopes, attestations.c.n == envelopes.c.n)
     .where(
         attestations.c.workspace_id == bindparam("its_workspace"),
         attestations.c.id.in_(bindparam("its_ids", expanding=True)),
     )
 )
-_ACTS = select(register.c.id, register.c.key_id, register.c.payload, register.c.signature).where(
+_ACTS = select(register.c.id, register.c.key_id, register.c.payload).where(
     register.c.workspace_id == bindparam("its_workspace"), register.c.id.in_(bindparam("its_ids", expanding=True))
 )
 
@@ -58,7 +53,7 @@ _ACTS = select(register.c.id, register.c.key_id, register.c.payload, register.c.
 class PastRow:
     """A passport by its register number: what it decided, and what was known then besides the evidence's own words.
 
-    `docket` is as `shared.judging.docket` writes it, `payload` is the passport's.
+    `docket` is the JSON of what `shared.judging.docket` writes, `payload` is the passport's.
     """
 
     number: int
@@ -67,7 +62,7 @@ class PastRow:
     mode: str
     proceed: bool
     evaluated_at: datetime
-    docket: JsonObject
+    docket: bytes
     payload: bytes
 
 
@@ -99,25 +94,25 @@ def of_release(
     return next(iter(_rows(tx, asked)), None)
 
 
-def statements(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> dict[str, Statement]:
+def signed(tx: Tx, workspace_id: str, ids: Collection[bytes]) -> dict[str, Verified]:
     """Give what these ids (32 bytes) were signed for, by their text: evidence and acts, as far as they are whole here.
 
-    What is stored was verified when it came.
+    What is stored was verified, and read, when it came; that it is what its id says is looked at again.
     """
     asked = list(ids)
-    found: dict[bytes, Parts] = {}
+    found: dict[bytes, tuple[bytes, bytes]] = {}
     for start in range(0, len(asked), _AT_ONCE):
         portion = asked[start : start + _AT_ONCE]
         for query in (_EVIDENCE, _ACTS):
-            rows = tx.execute(query, {"its_workspace": workspace_id, "its_ids": portion})
-            found |= {row.id: Parts(row.key_id, row.payload, row.signature) for row in rows}
-    keys = _keys(tx, workspace_id, {one.key_id for one in found.values()})
-    read: dict[str, Statement] = {}
-    for id_, parts in found.items():
-        if parts.key_id in keys and parts.envelope().id == id_:
-            with suppress(MalformedError):
-                read[digest_text(id_)] = statement.read(Verified(parts.payload, (keys[parts.key_id],), id_))
-    return read
+            if lacking := [one for one in portion if one not in found]:
+                rows = tx.execute(query, {"its_workspace": workspace_id, "its_ids": lacking})
+                found |= {id_: (key_id, payload) for id_, key_id, payload in rows}
+    keys = _keys(tx, workspace_id, {key_id for key_id, _ in found.values()})
+    return {
+        digest_text(id_): Verified(payload, (keys[key_id],), id_)
+        for id_, (key_id, payload) in found.items()
+        if key_id in keys and attestation_id(payload) == id_
+    }
 
 
 def _keys(tx: Tx, workspace_id: str, key_ids: Collection[bytes]) -> dict[bytes, PublicKey]:
@@ -152,7 +147,7 @@ def _rows(tx: Tx, asked: Select[Any]) -> list[PastRow]:
             row.mode,
             bool(row.proceed),
             moment(row.evaluated_at),
-            parse_payload(zlib.decompress(row.docket)),
+            zlib.decompress(row.docket),
             row.payload,
         )
         for row in tx.execute(asked)

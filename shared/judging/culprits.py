@@ -32,7 +32,7 @@ def failing(known: Known, groups: Iterable[Group], where: Expression | None, *, 
         pieces = _looked_at(known, group)
         bad = [one for one in pieces if _fails(one, any_outcome=any_outcome)]
         if where is not None and not all(_holds(where, group, one.counts, one.size) for one in group.readings):
-            bad += [one for one in pieces if not _holds(where, group, alone(one).said, group.size)]
+            bad += _failing_alone(where, group, pieces)
             ids = {one.id for one in bad}
             rest = [one for one in pieces if one.id not in ids]
             if not bad or (rest and not _holds(where, group, _sum(rest), group.size)):
@@ -82,9 +82,27 @@ def _looked_at(known: Known, group: Group) -> list[Piece]:
     return [known[one.id] for one in group.considered]
 
 
+def _failing_alone(where: Expression, group: Group, pieces: list[Piece]) -> list[Piece]:
+    """Give those that fail an expression by themselves; many say the same, of which it is worked out once."""
+    known: dict[object, bool] = {}
+    failing = []
+    for piece in pieces:
+        counts = alone(piece).said
+        key = where.looks_at(_said(counts, group.size))
+        holds = known.get(key)
+        if holds is None:
+            holds = known[key] = _holds(where, group, counts, group.size)
+        if not holds:
+            failing.append(piece)
+    return failing
+
+
 def _holds(where: Expression, group: Group, counts: JsonObject, size: int) -> bool:
-    said: JsonObject = {"evidence": counts, "group": {"size": size}}
-    return where.evaluate(said, cut=group.cut).met
+    return where.is_met(_said(counts, size), cut=group.cut)
+
+
+def _said(counts: JsonObject, size: int) -> JsonObject:
+    return {"evidence": counts, "group": {"size": size}}
 
 
 def _sum(pieces: list[Piece]) -> JsonObject:

@@ -245,10 +245,10 @@ def _fields(kind: type) -> _Read:
 def _one(kind: type) -> _Read:
     if issubclass(kind, Enum):
         return kind
+    if kind is datetime:
+        return lambda value: parse_time(_checked(value, str, "a datetime"))
 
     def read(value: JsonValue) -> object:
-        if kind is datetime and isinstance(value, str):
-            return parse_time(value)
         if kind is timedelta and type(value) is int:
             return value * _MICROSECOND
         if type(value) is not kind:

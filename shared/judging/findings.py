@@ -25,26 +25,26 @@ Judged = tuple[Finding, Found]
 
 def finding(case: Case, policy: Policy, rule: Rule, found: Found) -> Judged:
     """Make the finding of a rule from what it found, and let people lift it who may."""
+    is_met, of_people = found.cause is None, isinstance(rule.test, Approvals)
+    for_evidence = found.cause is not Cause.CONTRADICTED and not of_people
+    approvable = not is_met and for_evidence and rule.otherwise is Decision.REQUIRE_APPROVAL
     made = Finding(
         rule.id,
         rule.title,
-        met=found.cause is None,
+        met=is_met,
         otherwise=rule.otherwise,
         cause=found.cause,
         reason=found.reason,
-        who="" if found.cause is None else found.who or rule.owner,
+        who="" if is_met else found.who or rule.owner,
         next_action=found.action,
         considered=found.considered,
         slots={**found.slots},
         brief=found.brief,
+        marks=() if is_met or of_people else found.marks(policy.digest, rule.id),
+        fingerprint=found.fingerprint(policy.digest, rule.id) if approvable else "",
     )
-    if found.cause is None:
+    if is_met:
         return made, found
-    if not isinstance(rule.test, Approvals):
-        made = replace(made, marks=found.marks(policy.digest, rule.id))
-    for_evidence = found.cause is not Cause.CONTRADICTED and not isinstance(rule.test, Approvals)
-    if for_evidence and rule.otherwise is Decision.REQUIRE_APPROVAL:
-        made = replace(made, fingerprint=found.fingerprint(policy.digest, rule.id))
     waivable = rule.waivable and for_evidence and not isinstance(rule.test, Collection)
     return _lifted(case, made, found, waivable=waivable)
 
@@ -98,7 +98,8 @@ def _lifted(case: Case, open_: Finding, found: Found, *, waivable: bool) -> Judg
         asked.append(("waived", votes))
     if open_.fingerprint:
         asked.append(("approved", people.approvals_of(facts, open_.fingerprint)))
-    open_ = replace(open_, considered=sum((votes.considered for _, votes in asked), open_.considered))
+    if looked := [one for _, votes in asked for one in votes.considered]:
+        open_ = replace(open_, considered=(*open_.considered, *looked))
     for word, votes in asked:
         if votes.until is not None:
             lifted = _by(open_, word, votes, votes.until, facts.now)

@@ -86,11 +86,13 @@ class Found(NamedTuple):
         Of more than `MOST_MARKS` so many are told that it shows.
         """
         whole: JsonObject = {"policy": policy, "rule": rule, "open": True}
-        blamed = self.against[: MOST_MARKS + 1]
-        said = [{**whole, "asked": {**self.asked}}, *({**whole, "against": one} for one in blamed)]
+        said = [canonical({**whole, "asked": {**self.asked}})]
         if self.cause is Cause.CONTRADICTED:
-            said.append({**whole, "torn": True})
-        return tuple(sorted(digest_text(sha256(canonical(one))) for one in said))
+            said.append(canonical({**whole, "torn": True}))
+        # There may be many of these: each is `{**whole, "against": one}`, and "against" is the first of its keys.
+        rest = b"," + canonical(whole)[1:]
+        said += [b'{"against":' + canonical(one) + rest for one in self.against[: MOST_MARKS + 1]]
+        return tuple(sorted([digest_text(sha256(one)) for one in said]))
 
 
 def seeable(unmet: Mapping[str, str]) -> Mapping[str, str]:

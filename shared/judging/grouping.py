@@ -15,6 +15,7 @@ from operator import attrgetter
 from shared.judging.ageing import Asked
 from shared.judging.alone import Alone, alone
 from shared.judging.binding import SUBJECT, Binding, Linked, bind
+from shared.judging.effort import Effort
 from shared.judging.near import Near, near_misses
 from shared.judging.one_group import Way, judged
 from shared.judging.ordering import in_order
@@ -34,7 +35,8 @@ class Evidence:
     def __init__(self, facts: Facts) -> None:
         """Take what is known; it is read and never changed.
 
-        Raises `MalformedError` where what is known of a stream is not in the order that judging rests on.
+        Raises `MalformedError` where what is known of a stream is not in the order that judging rests on; so does what
+        sorts evidence out, where that takes more than may be spent on one question.
         """
         self._facts = facts
         self.binding: Binding = bind(facts)
@@ -44,6 +46,7 @@ class Evidence:
         there: _Rows = defaultdict(list)
         self._others: dict[str, list[Piece]] = defaultdict(list)
         known = {piece.id: piece for piece in facts.evidence}
+        effort = Effort()
         pieces = sorted(known.values(), key=_BY_ID)
         in_order(pieces)
         binds, commits, target = self.binding.of, self.binding.commits, facts.request.target
@@ -56,7 +59,7 @@ class Evidence:
                 bound[own.label].append((piece, own, linked))
             if piece.service is not None and is_at(piece, target) and (linked is not None or not piece.digests):
                 there[own.label].append((piece, own, SUBJECT))
-        self._bound, self._there = _by_type(bound, known), _by_type(there, known)
+        self._bound, self._there = _by_type(bound, known, effort), _by_type(there, known, effort)
 
     def groups(
         self, kind: str, name: str | None = None, *, signed: bool = False, max_age: timedelta | None = None
@@ -90,11 +93,11 @@ class Evidence:
         return self._others.get(kind, ())
 
 
-def _by_type(rows: _Rows, known: Mapping[str, Piece]) -> dict[str, dict[str, Pile]]:
+def _by_type(rows: _Rows, known: Mapping[str, Piece], effort: Effort) -> dict[str, dict[str, Pile]]:
     """Make piles by type, and within each by name."""
     found: dict[str, dict[str, Pile]] = {}
     for kind, name in sorted(rows):
-        found.setdefault(kind, {})[name] = Pile(known, *zip(*rows[kind, name], strict=True))
+        found.setdefault(kind, {})[name] = Pile(known, effort, *zip(*rows[kind, name], strict=True))
     return found
 
 

@@ -162,18 +162,25 @@ def _with_then(case: Case, found: Sequence[Judged], of_people: _OfPeople, unmet:
     waits = {at: of_people[at] for at in open_ if at in of_people}
 
     def then(at: int) -> Decision:
-        rest = {mark: rule for mark, rule in unmet.items() if mark not in open_[at].marks}
-        freed = {
-            other
-            for other, asked in waits.items()
-            if rest != unmet and rules.look(case, *asked, seeable(rest)).cause is None
-        }
+        marks = open_[at].marks if waits else ()
+        freed: set[int] = set()
+        # While more is left than a passport holds no yes counts, so nobody need be asked.
+        if marks and len(unmet) - len(marks) <= MOST_MARKS:
+            rest = seeable(_without(unmet, marks))
+            freed = {other for other, asked in waits.items() if rules.look(case, *asked, rest).cause is None}
         return _strongest(one for other, one in open_.items() if other != at and other not in freed)
 
     return [
         (replace(one, then_decision=then(at)), its) if at in open_ else (one, its)
         for at, (one, its) in enumerate(found)
     ]
+
+
+def _without(unmet: Mapping[str, str], marks: Iterable[str]) -> Mapping[str, str]:
+    rest = {**unmet}
+    for mark in marks:
+        rest.pop(mark, None)
+    return rest
 
 
 # --- the whole ---

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
+from functools import lru_cache
 
 from shared.judging.ordering import moment
 from shared.judging.values import Piece
@@ -59,12 +60,13 @@ def _alike(names: Iterable[str], wanted: str | None) -> Mapping[str, float]:
     """Say how alike names are spelled to the one that is wanted; it takes long, and many pieces have the same name."""
     if wanted is None:
         return dict.fromkeys(names, 1.0)
-    matcher = SequenceMatcher(None, "", wanted.lower())
-    found = {}
-    for one in names:
-        matcher.set_seq1(one.lower())
-        found[one] = matcher.ratio()
-    return found
+    return {one: _likeness(one.lower(), wanted.lower()) for one in names}
+
+
+@lru_cache(maxsize=1024)
+def _likeness(name: str, wanted: str) -> float:
+    """Say how alike two names are spelled: the same few are compared for each release."""
+    return SequenceMatcher(None, name, wanted).ratio()
 
 
 def _distance(one: Near, name: str | None, alike: float) -> tuple[bool, int, float, float, str]:

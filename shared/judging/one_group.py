@@ -88,6 +88,7 @@ class _Judging:
     def __init__(self, pile: Pile, asked: Asked, way: Way) -> None:
         self._entries = entries = pile.entries()
         self._each = pile.each
+        self._effort = pile.effort
         self._asked = asked
         self._way = way
         self._held = {at: why for at, one in enumerate(entries) if (why := held(one, asked)) is not None}
@@ -124,7 +125,7 @@ class _Judging:
         free = [at for at in range(len(self._entries)) if at not in self._held or at in lifted]
         here = [at for at in free if at not in self._foreign]
         trusted = [at for at in here if self._entries[at].piece.signed] if self._asked.signed else here
-        return left(self._entries, trusted, here, self._slot_of)
+        return left(self._entries, trusted, here, self._slot_of, self._effort)
 
     def _slot_of(self, piece: Piece) -> Slot:
         return self._way.slot(alone(piece))
@@ -152,7 +153,8 @@ class _Judging:
         def pick(lifted: frozenset[int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
             sorted_out = self._sort_out(lifted) if lifted else self._left
             members = tuple(self._select(sorted_out, lifted))
-            beside = [at for at in sorted_out.stands if at not in members and (at not in self._held or at in lifted)]
+            counts = set(members)
+            beside = [at for at in sorted_out.stands if at not in counts and (at not in self._held or at in lifted)]
             return members, tuple(at for at in beside if self._has_a_say(at))
 
         liftable = sorted(

@@ -122,6 +122,8 @@ def _waiver(facts: Facts, one: Waiver) -> list[_Act]:
 
 def _count(facts: Facts, acts: list[_Act], count: int) -> Votes:
     needed = count + author_unknown(facts)
+    if not acts:
+        return Votes((), needed, None, ())
     persons = _persons([act.by for act in acts])
     own = identities_of(*facts.authors)
     best: dict[frozenset[str], Voice] = {}

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from shared.encoding import JsonValue, canonical, digest_text, parse_time, sha256
+from shared.encoding import JsonObject, JsonValue, canonical, digest_text, parse_time, sha256
 from shared.errors import Code, MalformedError
 from shared.judging.values import Basis, Link, Piece
 from shared.predicates import Claimed, ClaimType, Collected, Context
@@ -64,7 +64,11 @@ class Heard:
             repeat_of=told.repeat_of,
             against=told.against,
         )
-        if replace(told, arrival=self.told.arrival) == self.told:
+        known = self.told
+        if (told.received_at, told.held, told.repeat_of, told.against) == (
+            *(known.received_at, known.held),
+            *(known.repeat_of, known.against),
+        ):
             # Of what a piece is by itself nothing rests on when it was stored.
             object.__setattr__(changed, "alone", piece.alone)
         links = tuple([replace(one, received_at=received_at, held=told.held) for one in self.links])
@@ -212,9 +216,10 @@ def _posted_key(read: Statement, content: Claimed, beside: Mapping[str, JsonValu
 
 def _said(read: Statement, content: Claimed) -> str:
     """Give the digest of all that a post says; who posted it, and when, is no part of that."""
-    fields = content.to_wire()
+    # As `Claimed.to_wire` spells these four; the other fields take as long again, and have no part in it.
+    claim: JsonObject = content.claim.to_wire() | {"evidence": dict(content.claim.evidence)}
     subjects: list[JsonValue] = [one.to_wire() for one in read.subjects]
-    return _digest([*(fields.get(name) for name in ("record", "context", "claim", "details")), subjects])
+    return _digest([content.record, content.context.to_wire(), claim, dict(content.details) or None, subjects])
 
 
 def _digests(read: Statement) -> frozenset[str]:

@@ -16,6 +16,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from shared.judging.effort import Effort
 from shared.judging.ordering import Entry, Slot, Work, has_replaced, is_another_run, place, work
 from shared.judging.values import Piece
 
@@ -35,26 +36,40 @@ class Left:
     lacks: Mapping[Work, int]
 
 
-def left(entries: Sequence[Entry], trusted: Collection[int], here: Collection[int], slot_of: SlotOf) -> Left:
-    """Sort out what stands; `trusted` are those that may take a place, `here` those that count as arrived."""
+def left(
+    entries: Sequence[Entry], trusted: Collection[int], here: Collection[int], slot_of: SlotOf, effort: Effort
+) -> Left:
+    """Sort out what stands; `trusted` are those that may take a place, `here` those that count as arrived.
+
+    Raises `MalformedError` where that takes more than the `effort` that is left.
+    """
     newest_first = sorted(trusted, key=lambda index: place(entries[index]), reverse=True)
-    out = _by_slots(entries, newest_first, slot_of)
+    out = _by_slots(entries, newest_first, slot_of, effort)
     works = {index: made for index, entry in enumerate(entries) if (made := work(entry.piece)) is not None}
     posted = [index for index, entry in enumerate(entries) if not entry.piece.by_collector]
-    out |= _by_runs_of_posts(entries, newest_first, posted)
+    out |= _by_runs_of_posts(entries, newest_first, posted, effort)
     declared = _declared(entries, works)
     if len(set(works.values())) <= 1 and not declared:
         return Left(tuple(index for index in range(len(entries)) if index not in out), frozenset(), {})
-    tasks = _Tasks(entries, works, newest_first)
+    tasks = _Tasks(entries, works, newest_first, effort)
     whole = tasks.replaced_by_whole_runs(declared)
     behind = tasks.left_behind() - out - whole
     lacks = {}
+    arrived, of_works = set(here), _by_work(works)
     for made, number in declared.items():
-        of_it = [index for index, other in works.items() if other == made]
-        found = size([entries[index] for index in of_it if index in here])
+        of_it = of_works[made]
+        found = size([entries[index] for index in of_it if index in arrived])
         if found < number and not whole.issuperset(of_it):
             lacks[made] = number - found
-    return Left(tuple(index for index in range(len(entries)) if index not in out | whole), frozenset(behind), lacks)
+    gone = out | whole
+    return Left(tuple(index for index in range(len(entries)) if index not in gone), frozenset(behind), lacks)
+
+
+def _by_work(works: Mapping[int, Work]) -> Mapping[Work, list[int]]:
+    found: dict[Work, list[int]] = defaultdict(list)
+    for index, made in works.items():
+        found[made].append(index)
+    return found
 
 
 def once(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -76,7 +91,7 @@ def _preferred(entry: Entry) -> tuple[bool, int, tuple[object, ...]]:
     return not entry.piece.signed, -entry.linked.tie, place(entry)
 
 
-def _by_slots(entries: Sequence[Entry], newest_first: Sequence[int], slot_of: SlotOf) -> set[int]:
+def _by_slots(entries: Sequence[Entry], newest_first: Sequence[int], slot_of: SlotOf, effort: Effort) -> set[int]:
     """Find those whose own report has a newer state."""
     slots: dict[Slot, list[int]] = defaultdict(list)
     for index, entry in enumerate(entries):
@@ -86,25 +101,41 @@ def _by_slots(entries: Sequence[Entry], newest_first: Sequence[int], slot_of: Sl
     trusted: dict[Slot, list[int]] = defaultdict(list)
     for index in newest_first:
         trusted[slot_of(entries[index].piece)].append(index)
+    found = set()
+    for slot, indexes in slots.items():
+        newer = trusted.get(slot, ())
+        if len(indexes) > 1 and newer:
+            found |= {index for index in indexes if _is_replaced(entries, index, newer, effort)}
+    return found
+
+
+def _is_replaced(entries: Sequence[Entry], index: int, newer: Sequence[int], effort: Effort) -> bool:
+    """Whether any of some pieces has surely taken the place of one; the newest first, so mostly the first one has."""
+    entry = entries[index]
+    return _any(newer, lambda other: other != index and has_replaced(entries[other], entry), effort)
+
+
+def _any(others: Sequence[int], is_so: Callable[[int], bool], effort: Effort) -> bool:
+    """Whether it is so of any; only as many are counted as were looked at."""
+    for number, other in enumerate(others, 1):
+        if is_so(other):
+            effort.spend(number)
+            return True
+    effort.spend(len(others))
+    return False
+
+
+def _by_runs_of_posts(
+    entries: Sequence[Entry], newest_first: Sequence[int], posted: Sequence[int], effort: Effort
+) -> set[int]:
+    """Find posts of a run after which the same source posted another, or a collector brought one."""
+    of_runs = [index for index in newest_first if entries[index].piece.run is not None]
     return {
         index
-        for slot, indexes in slots.items()
-        if len(indexes) > 1
-        for index in indexes
-        if any(other != index and has_replaced(entries[other], entries[index]) for other in trusted.get(slot, ()))
+        for index in posted
+        if entries[index].piece.run is not None
+        and _any(of_runs, lambda other, post=entries[index]: _is_a_later_run(entries[other], post), effort)  # type: ignore[misc]
     }
-
-
-def _by_runs_of_posts(entries: Sequence[Entry], newest_first: Sequence[int], posted: Sequence[int]) -> set[int]:
-    """Find posts of a run after which the same source posted another, or a collector brought one."""
-    found = set()
-    for index in posted:
-        entry = entries[index]
-        for other in newest_first:
-            if _is_a_later_run(entries[other], entry):
-                found.add(index)
-                break
-    return found
 
 
 def _is_a_later_run(one: Entry, post: Entry) -> bool:
@@ -124,44 +155,53 @@ def _declared(entries: Sequence[Entry], works: Mapping[int, Work]) -> Mapping[Wo
 
 
 class _Tasks:
-    """The runs of each job, and what later ones mean for what earlier ones brought."""
+    """The runs of each job, and what later ones mean for what earlier ones brought.
 
-    def __init__(self, entries: Sequence[Entry], works: Mapping[int, Work], trusted: Sequence[int]) -> None:
+    The newest runs are asked first, and of what one of them has settled none is asked again: so the work grows as the
+    evidence does, where later runs settle what earlier ones brought.
+    """
+
+    def __init__(
+        self, entries: Sequence[Entry], works: Mapping[int, Work], trusted: Sequence[int], effort: Effort
+    ) -> None:
         self._entries = entries
         self._works = works
-        self._by_work: dict[Work, list[int]] = defaultdict(list)
-        for index in trusted:
-            if index in works:
-                self._by_work[works[index]].append(index)
+        self._effort = effort
+        self._by_work = _by_work({index: works[index] for index in trusted if index in works})
+        self._of_task: dict[tuple[str | None, str | None], list[int]] = defaultdict(list)
+        for index, entry in enumerate(entries):
+            if entry.piece.by_collector:
+                self._of_task[entry.piece.repository, entry.piece.job].append(index)
 
     def replaced_by_whole_runs(self, declared: Mapping[Work, int]) -> set[int]:
         """Find what a later run that is whole took the place of."""
-        found = set()
-        for made, number in declared.items():
-            pieces = self._by_work.get(made, ())
-            if len(pieces) < number:
-                continue
-            for index in self._of_other_runs(made):
-                newer = [other for other in pieces if has_replaced(self._entries[other], self._entries[index])]
-                if size([self._entries[other] for other in newer]) >= number:
-                    found.add(index)
-        return found
+
+        def settled_by(made: Work, pieces: Sequence[int], index: int) -> bool:
+            number = declared[made]
+            self._effort.spend(len(pieces))
+            newer = [other for other in pieces if has_replaced(self._entries[other], self._entries[index])]
+            return size([self._entries[other] for other in newer]) >= number
+
+        whole = {made: of for made, of in self._by_work.items() if made in declared and len(of) >= declared[made]}
+        return self._settled(whole, settled_by)
 
     def left_behind(self) -> set[int]:
         """Find what a later run of its job has not brought again, though it brought something."""
-        found = set()
-        for made, pieces in self._by_work.items():
-            for index in self._of_other_runs(made):
-                entry = self._entries[index]
-                if index not in found and any(has_replaced(self._entries[other], entry) for other in pieces):
-                    found.add(index)
-        return found
+        return self._settled(
+            self._by_work, lambda _, pieces, index: _is_replaced(self._entries, index, pieces, self._effort)
+        )
 
-    def _of_other_runs(self, made: Work) -> list[int]:
-        return [
-            index
-            for index, entry in enumerate(self._entries)
-            if entry.piece.by_collector
-            and (entry.piece.repository, entry.piece.job) == made.task
-            and self._works.get(index) != made
-        ]
+    def _settled(self, runs: Mapping[Work, Sequence[int]], by: Callable[[Work, Sequence[int], int], bool]) -> set[int]:
+        """Find what any of some runs has settled of other runs of its job."""
+        open_ = {task: list(indexes) for task, indexes in self._of_task.items()}
+        found: set[int] = set()
+        for made, pieces in runs.items():
+            settled = {
+                index
+                for index in open_.get(made.task, ())
+                if self._works.get(index) != made and by(made, pieces, index)
+            }
+            if settled:
+                found |= settled
+                open_[made.task] = [index for index in open_[made.task] if index not in settled]
+        return found

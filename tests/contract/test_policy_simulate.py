@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from receiver import activate, fsck, policies, simulate
 from receiver.activate import Wanted
 from receiver.caller import operator
+from receiver.cli import main
 from receiver.core.posting import Record
 from receiver.policies import PolicyCache
-from receiver.simulate import Simulated
+from receiver.simulate import Beside, Simulated
 from receiver.store import audit
 from receiver.store import policies as rows
 from shared.encoding import sha256
@@ -185,6 +187,55 @@ def test_a_release_is_not_tried_where_the_policy_looks_at_collectors_that_nobody
     assert tried(receiver, text()).unseen == [], "who names no collector looks at no other one"
 
 
+def test_a_simulation_that_could_judge_nothing_lets_nothing_enforce_and_one_without_a_past_does(
+    receiver: Receiver, past: Past
+) -> None:
+    by, wants = operator(receiver.audience), text(COLLECTS.format('"ci-01"'))
+    activate.upload(receiver.store, receiver.audience, wants, by, receiver.now)
+
+    def enforce() -> activate.Activated:
+        return activate.activate(receiver.store, receiver.signers, Wanted("p"), by, receiver.now, receiver.random)
+
+    past.decide()
+    made = tried(receiver, wants)
+    assert (made.tried, len(made.unseen), made.judged) == (False, 1, 0)
+    with pytest.raises(StateError, match="could judge no past release"):
+        enforce()
+    receiver.now += timedelta(days=60)
+    made = tried(receiver, wants)
+    assert (made.tried, made.releases) == (True, 0)
+    assert enforce().new
+
+
+def test_the_command_says_what_to_do_where_nothing_could_be_judged(
+    receiver: Receiver, past: Past, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    past.decide()
+    file, config = tmp_path / "p.yaml", tmp_path / "receiver.toml"
+    file.write_bytes(text(COLLECTS.format('"ci-01"')))
+    config.write_text(f'database_url = "{receiver.database_url}"\nmaster_key_file = "{tmp_path / "master.key"}"\n')
+    words = ["policy", "simulate", str(file), "--since", "9999d", "--config", str(config), "--output", "json"]
+    assert main(words) == StateError.exit_status
+    shown = capsys.readouterr()
+    assert (json.loads(shown.out)["tried"], json.loads(shown.out)["releases"]) == (False, 1)
+    error = json.loads(shown.err)["error"]
+    assert error["code"] == "conflict"
+    assert "not one of the 1 past releases" in error["detail"]
+    assert "in mode shadow first" in error["hint"]
+
+
+def test_a_simulation_counts_once_a_release_was_judged_in_shadow_by_what_looks_as_far(
+    receiver: Receiver, past: Past
+) -> None:
+    shadow, enforcing = (text(COLLECTS.format('"ci-01"'), mode=mode) for mode in ("shadow", "enforce"))
+    put(receiver, shadow)
+    past.decide()
+    past.decide(by=read_policy(shadow, 1))
+    made = tried(receiver, enforcing)
+    assert (made.tried, len(made.unseen), made.judged) == (True, 1, 1)
+    assert receiver.store.read(lambda tx: rows.last_simulation(tx, receiver.workspace_id, sha256(enforcing)))
+
+
 def test_a_policy_that_is_as_specific_as_an_active_one_is_refused(receiver: Receiver) -> None:
     put(receiver, text(name="other"))
     with pytest.raises(StateError, match="'other' is as specific"):
@@ -214,20 +265,26 @@ def test_what_was_simulated_may_enforce(receiver: Receiver, past: Past) -> None:
     assert (done.simulated_at, done.activation.override) == (receiver.now, None)
 
 
-def test_pages_are_walked_to_their_end_and_progress_is_told(receiver: Receiver, past: Past) -> None:
-    for _ in range(101):
-        past.decide("cart")
+def test_pages_are_walked_to_their_end_and_progress_is_told_whoever_judges(receiver: Receiver, past: Past) -> None:
+    spool, caller = receiver.enrol()
+    green = spool.entry()
+    receiver.take(caller, "first", [green])
+    for number in range(101):
+        past.decide(rollback_available=number % 3 == 0, evidence=(green,), digest=f"{number:064x}")
     told: list[tuple[int, int]] = []
-    simulate.simulate(
-        receiver.store,
-        receiver.workspace_id,
-        text(),
-        timedelta(days=30),
-        "operator",
-        receiver.now,
-        lambda done, of: told.append((done, of)),
+    asked = (receiver.store, receiver.workspace_id, text(), timedelta(days=30), "operator")
+    here, beside = (
+        simulate.simulate(
+            *asked,
+            receiver.now + timedelta(seconds=processes),
+            lambda done, of: told.append((done, of)),
+            Beside(processes, pytest.fail),
+        )
+        for processes in (0, 2)
     )
-    assert told == [(100, 101), (101, 101)]
+    assert told == [(100, 101), (101, 101)] * 2
+    assert (beside.judged, beside.unread, len(beside.changes)) == (101, [], 101)
+    assert (beside.changes, beside.counts) == (here.changes, here.counts)
 
 
 @pytest.fixture
