@@ -19,12 +19,12 @@ run: setup  ## the whole line on real files, to look at; ONCE=1 ends after the d
 check: setup  ## lint, format, types, import contracts, docs lists
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/architecture
+	@$(BIN)/mypy & types=$$!; $(BIN)/lint-imports && $(BIN)/pytest -q tests/architecture; held=$$?; wait $$types && exit $$held
 
-test: check  ## check, then every other test at its CI size
+test: setup  ## check, then every other test at its CI size
 	@.ci/need git openssl strace softhsm2-util dash curl
+	@# Collected once beside the check, the tests are compiled: else each worker compiles all of them for itself.
+	@$(BIN)/pytest -qq --collect-only >/dev/null 2>&1 & tests=$$!; $(MAKE) --no-print-directory check; held=$$?; wait $$tests; exit $$held
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations=10 --ignore=tests/architecture
 
 bench: setup  ## the figures that docs/operations.md quotes

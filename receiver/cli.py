@@ -7,7 +7,6 @@ family (docs/architecture.md).
 from __future__ import annotations
 
 import gc
-import importlib
 import sys
 import traceback
 from collections.abc import Sequence
@@ -16,6 +15,7 @@ from typing import cast
 
 import click
 
+from receiver.importing import imported
 from shared.encoding import JsonObject, compact
 from shared.errors import CarnetError
 from shared.printable import plain
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     gc.set_threshold(*_COLLECT_AFTER)
     try:
         # By name, since it needs the libraries of an extra that may not be here.
-        group = cast("click.Group", importlib.import_module(_COMMANDS).GROUP)
+        group = cast("click.Group", imported(_COMMANDS).GROUP)
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] in _OURS:
             raise

@@ -1,7 +1,5 @@
 """Every command of `carnet-receiver` in one group; what it imports needs the `receiver` extra."""
 
-import importlib
-
 import click
 
 from receiver.commands.asking import keys
@@ -19,6 +17,7 @@ from receiver.commands.streams import streams
 from receiver.commands.tokens import tokens
 from receiver.commands.users import users
 from receiver.commands.workspaces import workspaces
+from receiver.importing import imported
 
 _SERVING = {"quickstart": "quickstart", "serve": "serving", "migrate": "serving"}
 """Commands that serve or migrate, and their modules: they bring the web server and more, which takes a second."""
@@ -32,7 +31,7 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in _SERVING:
-            module = importlib.import_module(f"receiver.commands.{_SERVING[cmd_name]}")
+            module = imported(f"receiver.commands.{_SERVING[cmd_name]}")
             found: click.Command = getattr(module, cmd_name)
             return found
         return super().get_command(ctx, cmd_name)

@@ -9,18 +9,19 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import ConfigDict, Field
 
+from receiver.web.described import Described
 from shared.encoding import JsonObject, compact, format_time
 from shared.fields import Wire
 from shared.wire import JSON_TYPE
 
 
-class AnswerModel(Wire):
+class AnswerModel(Described, Wire):
     """Base of what an answer says: every field is written, null too, but for those that `LEFT_OUT` says may be missing.
 
     What is described by one is written by it, or a test holds the answer against it.
     """
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
     def to_wire(self) -> JsonObject:
         """Give the fields as they stand on the wire."""
@@ -39,9 +40,6 @@ _Item = TypeVar("_Item", bound=AnswerModel)
 
 class Listed(AnswerModel, Generic[_Item]):
     """A piece of a list, newest first; `nextCursor` says where it goes on, null at the end."""
-
-    # A list of something is made in the middle of an expression, where no docstrings can be looked for.
-    model_config = ConfigDict(use_attribute_docstrings=False)
 
     items: tuple[_Item, ...]
     next_cursor: str | None

@@ -12,6 +12,7 @@ from typing import TypeVar
 from aiohttp import web
 from pydantic import ConfigDict, ValidationError
 
+from receiver.web.described import Described
 from receiver.web.routes import Body, Route, route_of
 from receiver.web.settings import WebSettings
 from receiver.web.state import SERVICES
@@ -34,10 +35,10 @@ class FieldsError(MalformedError):
         self.errors = errors
 
 
-class RequestModel(Wire):
+class RequestModel(Described, Wire):
     """Base of what a request's body may say: strict, and closed for unknown fields."""
 
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid")
 
 
 _M = TypeVar("_M", bound=RequestModel)

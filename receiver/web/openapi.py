@@ -13,10 +13,12 @@ from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from pydantic import BaseModel
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue, models_json_schema
+from pydantic_core.core_schema import ModelSchema
 
 from receiver.core.sessions import COOKIE, CSRF_HEADER
 from receiver.core.tokens import Scope
+from receiver.web.described import Described, described_fields
 from receiver.web.parameters import PARAMETERS
 from receiver.web.refusals import SENTENCES, WAITING, statuses_of
 from receiver.web.routes import Answer, Proof, Route
@@ -92,6 +94,17 @@ class _Schemas(GenerateJsonSchema):
     def normalize_name(self, name: str) -> str:
         """Name the list of something so that the name can stand in a reference."""
         return super().normalize_name(name.replace("Listed[", "ListOf").rstrip("]"))
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """Describe the fields of a model by the words below them."""
+        found = super().model_schema(schema)
+        model: type[BaseModel] = schema["cls"]
+        if issubclass(model, Described):
+            for name, words in described_fields(model).items():
+                field = model.model_fields[name]
+                alias = field.serialization_alias if self.mode == "serialization" else field.validation_alias
+                found["properties"][alias if isinstance(alias, str) else name].setdefault("description", words)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import Annotated, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from receiver.web.bodies import FieldsError, fields_error
+from receiver.web.described import Described
 from receiver.web.routes import Proof, route_of
 from shared.errors import Code, MalformedError
 from shared.problems import FieldProblem
@@ -17,10 +18,10 @@ MAX_ITEMS = 200
 MAX_NAMED = 20
 
 
-class Query(BaseModel):
+class Query(Described):
     """Base of what a path takes behind its question mark; values come as text and are read as their type."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Page(Query):

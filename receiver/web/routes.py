@@ -104,17 +104,18 @@ ROUTES: web.AppKey[dict[web.AbstractRoute, Route]] = web.AppKey("routes", dict)
 def add_routes(app: web.Application, table: Iterable[Route]) -> None:
     """Add every row of a table to an application."""
     rows = tuple(table)
-    paths = {row.path for row in rows}
+    paths = [path.split("/") for path in {row.path for row in rows}]
     app[ROUTES] = {
         app.router.add_route(row.method, _apart(row.path, paths), row.handle, expect_handler=_ask_later): row
         for row in rows
     }
 
 
-def _apart(path: str, paths: Iterable[str]) -> str:
+def _apart(path: str, others: Iterable[list[str]]) -> str:
     """Keep a parameter from taking words that have paths of their own: `/collectors/enrol` is no collector."""
+    if "{" not in path:
+        return path
     parts = path.split("/")
-    others = [other.split("/") for other in paths]
     for place, part in enumerate(parts):
         if part.startswith("{"):
             words = sorted(

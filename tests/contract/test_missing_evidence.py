@@ -182,8 +182,8 @@ def test_time_in_which_the_receiver_was_away_does_not_count(receiver: Receiver) 
 
 
 def test_a_quarter_with_known_holes_every_missing_piece_is_found_and_no_alarm_is_false(receiver: Receiver) -> None:
-    """Ninety days (a month on PostgreSQL, which is slower); some evidence never comes, some waits for hours first."""
-    days = 90 if receiver.database_url.startswith("sqlite") else 30
+    """Ninety days (15 on PostgreSQL, which is slower); some evidence never comes, some waits for hours first."""
+    days = 90 if receiver.database_url.startswith("sqlite") else 15
     chance = random.Random(4)  # noqa: S311 - the same in every run
     spool, caller = receiver.enrol()
     pipeline = Pipeline(receiver)

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,32 @@ def started(data: Path, *options: str) -> Iterator[Started]:
         running.process.communicate()
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A directory whose first start came to its end: what it told, and what it still wrote when it was stopped."""
+
+    data: Path
+    told: dict[str, Any]
+    status: int
+    wrote: str
+
+    def copy(self, data: Path) -> Path:
+        """Copy the directory, as if it had been made there."""
+        shutil.copytree(self.data, data)
+        config = data / "receiver.toml"
+        config.write_text(config.read_text().replace(str(self.data), str(data)))
+        return data
+
+
+@pytest.fixture(scope="module")
+def ended(tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    data = tmp_path_factory.mktemp("first") / "data"
+    with started(data, "--json") as running:
+        told = running.told()
+        status, out, err = running.stop()
+    return Ended(data, told, status, out + err)
+
+
 async def status_of(url: str, token: str | None = None) -> int:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
     async with aiohttp.ClientSession() as http, http.get(url, headers=headers) as answer:
@@ -84,12 +113,10 @@ async def test_one_command_sets_up_a_receiver_and_prints_one_line_of_json(tmp_pa
         assert await status_of(f"{told['url']}/api/v1/attestations", told["gateToken"]) == 403
 
 
-async def test_a_second_start_serves_the_same_data_and_shows_no_secret(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with started(data, "--json") as running:
-        first = running.told()
-        assert running.stop()[0] == 0
-    with started(data, "--json") as running:
+async def test_a_second_start_serves_the_same_data_and_shows_no_secret(ended: Ended, tmp_path: Path) -> None:
+    assert ended.status == 0
+    first = ended.told
+    with started(ended.copy(tmp_path / "data"), "--json") as running:
         second = running.told()
         assert second.keys() == first.keys() - set(SECRETS)
         assert {name: second[name] for name in ("workspace", "receiver", "rootKey", "adminEmail")} == {
@@ -114,38 +141,32 @@ def test_the_text_tells_a_newcomer_what_to_do_next(tmp_path: Path) -> None:
     assert "Shown once" in text
 
 
-def test_files_are_for_their_owner_and_hold_no_token_and_no_password(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with started(data, "--json") as running:
-        told = running.told()
-        files = sorted(data.iterdir())
-        assert {"receiver.db", "master.key", "root.key", "receiver.toml"} <= {one.name for one in files}
-        assert {oct(one.stat().st_mode & 0o777) for one in files} == {"0o600"}
-        assert oct(data.stat().st_mode & 0o777) == "0o700"
-        for one in files:
-            content = one.read_bytes()
-            for name in SECRETS:
-                assert told[name].encode() not in content, f"{name} in {one.name}"
-        assert any(b"$argon2id$" in one.read_bytes() for one in files)
-        _, out, err = running.stop()
+def test_files_are_for_their_owner_and_hold_no_token_and_no_password(ended: Ended) -> None:
+    files = sorted(ended.data.iterdir())
+    assert {"receiver.db", "master.key", "root.key", "receiver.toml"} <= {one.name for one in files}
+    assert {oct(one.stat().st_mode & 0o777) for one in files} == {"0o600"}
+    assert oct(ended.data.stat().st_mode & 0o777) == "0o700"
+    for one in files:
+        content = one.read_bytes()
+        for name in SECRETS:
+            assert ended.told[name].encode() not in content, f"{name} in {one.name}"
+    assert any(b"$argon2id$" in one.read_bytes() for one in files)
     for name in SECRETS:
-        assert told[name] not in err
-        assert told[name] not in out
+        assert ended.told[name] not in ended.wrote
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_stop_finishes_the_request_in_flight(tmp_path: Path, number: signal.Signals) -> None:
+async def test_a_stop_finishes_the_request_in_flight(ended: Ended, tmp_path: Path, number: signal.Signals) -> None:
     async with AsyncExitStack() as calling:
-        running = calling.enter_context(started(tmp_path / "data", "--json"))
-        told = running.told()
-        port = int(told["url"].rsplit(":", 1)[1])
+        running = calling.enter_context(started(ended.copy(tmp_path / "data"), "--json"))
+        port = int(running.told()["url"].rsplit(":", 1)[1])
         body = b'{"name": "ci-07", "request": {}}'
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         calling.push_async_callback(hang_up, writer)
         writer.write(
             b"POST /api/v1/collectors/enrol HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
             b"Authorization: Bearer %b\r\nContent-Length: %d\r\nExpect: 100-continue\r\n\r\n"
-            % (told["enrolToken"].encode(), len(body))
+            % (ended.told["enrolToken"].encode(), len(body))
         )
         # Once it asks for the body, the request is in flight.
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100")
@@ -189,8 +210,8 @@ async def test_a_first_start_that_was_interrupted_is_taken_up_again(tmp_path: Pa
         assert await status_of(f"{second['url']}/api/v1/attestations", second["apiKey"]) == 200
 
 
-async def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
-    data = tmp_path / "data"
+async def test_a_kill_loses_nothing_that_was_answered(ended: Ended, tmp_path: Path) -> None:
+    data = ended.copy(tmp_path / "data")
     with started(data, "--json") as running:
         running.told()
         assert main(["collectors", "invite", "ci-09", "--data", str(data)]) == 0
@@ -198,10 +219,10 @@ async def test_a_kill_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     assert main(["fsck", "--data", str(data)]) == 0
 
 
-def test_a_port_that_is_taken_is_said_in_words_with_exit_78(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with started(data, "--json") as running:
-        port = running.told()["url"].rsplit(":", 1)[1]
+def test_a_port_that_is_taken_is_said_in_words_with_exit_78(ended: Ended, tmp_path: Path) -> None:
+    data = ended.copy(tmp_path / "data")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
         again = subprocess.run(
             [sys.executable, "-m", "receiver.cli", "quickstart", "--data", str(data), "--port", port],
             capture_output=True,
@@ -214,10 +235,8 @@ def test_a_port_that_is_taken_is_said_in_words_with_exit_78(tmp_path: Path) -> N
     assert "hint: choose another host or port" in again.stderr
 
 
-def test_a_key_file_that_others_can_read_stops_the_start(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with started(data, "--json") as running:
-        running.told()
+def test_a_key_file_that_others_can_read_stops_the_start(ended: Ended, tmp_path: Path) -> None:
+    data = ended.copy(tmp_path / "data")
     (data / "master.key").chmod(0o644)
     again = subprocess.run(
         [sys.executable, "-m", "receiver.cli", "quickstart", "--data", str(data), "--port", "0"],

@@ -284,6 +284,8 @@ class Rig:
         """What the collector logged; a line that a kill cut short is left out."""
         found = []
         for line in self.collector_log.read_text().splitlines() if self.collector_log.exists() else []:
+            if name is not None and f'"{name}"' not in line:
+                continue
             try:
                 event = json.loads(line)
             except ValueError:
@@ -303,7 +305,7 @@ class Rig:
         finally:
             store.close()
 
-    @property
+    @functools.cached_property
     def workspace(self) -> str:
         return Embedded(self.folder / "r").names().workspace
 

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections import Counter
 from typing import Any
 
 import schemathesis
 from schemathesis import Case, HookContext
+from schemathesis.generation.meta import CoveragePhaseData
 
 from receiver.core.tokens import parse_token
 from shared.encoding import MAX_INTEGER
@@ -26,6 +28,25 @@ ABOUT = ("repositoryFullName", "repositoryName", "artifactSha256")
 _NOBODYS = "tok_aaaaaaaaaaaaaaaa"
 LONG_AGO = "2020-01-01T00:00:00Z"
 FINISHED = ("COMPLETED", "FAILED", "CANCELLED")
+
+
+_OF_EACH_KIND = int(os.environ.get("CARNET_OF_EACH_KIND", MAX_INTEGER))
+_asked: Counter[tuple[object, ...]] = Counter()
+
+
+@schemathesis.hook
+def filter_case(context: HookContext, case: Case[Any]) -> bool:
+    """Bound the phase that walks the document: so many cases of each kind (which field is bent, how) an operation.
+
+    Schemathesis has no size for it, and walks all again with every answer that taught it something.
+    """
+    del context
+    walked = case.meta.phase.data if case.meta is not None else None
+    if not isinstance(walked, CoveragePhaseData):
+        return True
+    kind = (case.operation.label, walked.scenario, walked.parameter_location, walked.parameter, walked.location)
+    _asked[kind] += 1
+    return _asked[kind] <= _OF_EACH_KIND
 
 
 @schemathesis.hook

@@ -6,8 +6,6 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import ConfigDict
-
 from receiver import explore
 from receiver.web.answers import LEFT_OUT, AnswerModel
 from receiver.web.api_v1.asking import Attestation, Contradiction, SaidBy, shown_attestation
@@ -28,8 +26,6 @@ _MAX_NAMED = 50
 
 class Some(AnswerModel, Generic[_T]):
     """The newest of a kind, and how many more there are: counted to 200 for each digest, commit or pull request."""
-
-    model_config = ConfigDict(use_attribute_docstrings=False)
 
     items: tuple[_T, ...]
     left_out: Count
