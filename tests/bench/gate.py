@@ -4,7 +4,8 @@ Questions are sent at fixed times, whether earlier ones are answered or not, and
 question was due: who falls behind is seen to. The two databases are asked in turns. Of each build a hundred pieces of
 evidence are known. It is asked about for the first time; for other services, each of which makes a new passport; and
 about one release again and again, which is answered with the passport in force: while nothing else is written, and
-while somebody else commits ten times a second, so that nothing that was read stays good for long.
+while somebody else commits ten times a second, so that nothing that was read stays good for long. At the end a few
+clients ask the full database as fast as they are answered.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ _GOAL_MS, _FLAT, _SIMULATED_SECONDS = 25, 1.5, 30
 _FIRST, _NEW, _SAME = "first question on a build", "a release of a known build", "the same release again"
 _BESIDE = "the same release again, beside ten commits a second"
 _COMMIT_SECONDS = 0.1
+_CLIENTS = 8
 
 
 @dataclass
@@ -61,6 +63,8 @@ class Side:
     """How many questions were sent away, since too many were being worked on: who cannot keep up."""
     worked: Counter[str] = field(default_factory=Counter)
     """Milliseconds of a processor that the receiver took."""
+    rates: dict[str, float] = field(default_factory=dict)
+    """Answers a second to a few who ask without a pause."""
 
 
 def measure(sizes: Sizes) -> list[Figure]:
@@ -76,7 +80,7 @@ def measure(sizes: Sizes) -> list[Figure]:
         ):
             few.url, many.url, few.pid, many.pid = one.url, other.url, one.process.pid, other.process.pid
             asyncio.run(_ask(few, many, sizes))
-    return [*(_figure(name, few, many, sizes) for name in (_FIRST, _NEW, _SAME, _BESIDE)), simulated]
+    return [*(_figure(name, few, many, sizes) for name in (_FIRST, _NEW, _SAME, _BESIDE)), _rates(many), simulated]
 
 
 def _prepared(data: Path, attestations: int, passports: int, sizes: Sizes) -> Side:
@@ -102,6 +106,9 @@ async def _ask(few: Side, many: Side, sizes: Sizes) -> None:
             for side in (few, many):
                 open_ones.enter_context(_committing(side))
             await _in_turns(http, few, many, _BESIDE, sizes.evaluations, numbers)
+        for name in (_NEW, _SAME):
+            questions = list(_questions(name, many.builds, range(sizes.evaluations), numbers))
+            many.rates[name] = await _rate(http, many, questions)
 
 
 async def _in_turns(
@@ -167,6 +174,21 @@ async def _serve(http: aiohttp.ClientSession, side: Side, name: str, questions: 
     side.worked[name] += round((cpu_seconds(side.pid) - used) * 1000)
 
 
+async def _rate(http: aiohttp.ClientSession, side: Side, questions: Sequence[bytes]) -> float:
+    waiting, began = iter(questions), time.perf_counter()
+
+    async def client() -> None:
+        for body in waiting:
+            if await _answer(http, side, body, time.perf_counter()) is None:
+                msg = "so few clients are too many"
+                raise RuntimeError(msg)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(_CLIENTS):
+            tasks.create_task(client())
+    return len(questions) / (time.perf_counter() - began)
+
+
 async def _answer(http: aiohttp.ClientSession, side: Side, body: bytes, due: float) -> float | None:
     """Ask when it is due; gives the seconds from then to the answer, None where the receiver had too much to do."""
     await asyncio.sleep(due - time.perf_counter())
@@ -219,6 +241,15 @@ def _figure(name: str, few: Side, many: Side, sizes: Sizes) -> Figure:
         f"p99 {percentile(full, 0.99) / percentile(little, 0.99):.2f} of an almost empty database's"
         f" ({sizes.stored_attestations:,} attestations, {sizes.stored_passports:,} passports)",
         f"p99 <= {_GOAL_MS} ms, ratio <= {_FLAT}",
+    )
+
+
+def _rates(side: Side) -> Figure:
+    return Figure(
+        f"gate, {_CLIENTS} clients without a pause",
+        f"{side.rates[_SAME]:.0f} evaluations a second: {_SAME}",
+        f"{side.rates[_NEW]:.0f} a second: {_NEW}, each a new passport",
+        f">= {_A_SECOND} a second",
     )
 
 
