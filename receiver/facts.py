@@ -17,7 +17,7 @@ from receiver.gather import Found, Memory, gather
 from receiver.store import gate_people, gate_streams, gate_targets, passports, triggered
 from receiver.store.engine import Tx
 from receiver.store.gate_streams import Asked
-from receiver.store.unchanged import once
+from receiver.store.unchanged import once, rows
 from shared.judging.identities import identities_of
 from shared.judging.policy import APPROVAL_AGE
 from shared.judging.values import Facts, Request
@@ -94,7 +94,7 @@ def _authors(
         tx,
         (triggered.of_commits, workspace_id, found.commits),
         lambda: triggered.of_commits(tx, workspace_id, found.commits),
-        len,
+        rows,
     )
     known = identities_of(owner, *(one.owner for one in before), *runs, *found.built_by)
     if len(before) == _QUESTIONS:

@@ -21,7 +21,7 @@ from receiver.store.gate_feeds import Feed, Feeds
 from receiver.store.gate_statements import Known, Statements
 from receiver.store.gate_targets import KnownTargets
 from receiver.store.known_since import KnownSince
-from receiver.store.unchanged import once
+from receiver.store.unchanged import once, rows
 from shared.encoding import digest_text
 from shared.errors import Code, StateError
 from shared.judging.contradictions import OF_OTHERS
@@ -56,7 +56,9 @@ def gather(tx: Tx, workspace_id: str, request: Request, memory: Memory) -> Found
     cannot be read.
     """
     about = _about(request)
-    return once(tx, (gather, workspace_id, about), _Look(tx, workspace_id, about, memory).found, Found.size)
+    return once(
+        tx, (gather, workspace_id, about), _Look(tx, workspace_id, about, memory).found, lambda found: found.bytes
+    )
 
 
 class _About(NamedTuple):
@@ -82,10 +84,8 @@ class Found:
     delivered: frozenset[bytes]
     commits: frozenset[str]
     built_by: frozenset[str]
-
-    def size(self) -> int:
-        """How many pieces it holds."""
-        return len(self.evidence)
+    bytes: int
+    """About how many bytes were read for it."""
 
 
 class _Look:
@@ -121,6 +121,7 @@ class _Look:
             delivered=delivered,
             commits=self._commits,
             built_by=self._built_by(),
+            bytes=rows(told) + sum([one.size for one in told]),
         )
 
     def gather_own(self) -> None:

@@ -16,7 +16,7 @@ from receiver.core import configuring
 from receiver.store import policies
 from receiver.store.engine import Store, Tx
 from receiver.store.policies import PolicyRow
-from receiver.store.unchanged import once
+from receiver.store.unchanged import once, rows
 from shared.encoding import digest_text
 from shared.errors import CarnetError, Code, StateError
 from shared.judging import baseline
@@ -94,7 +94,7 @@ def active(tx: Tx, workspace_id: str, cache: PolicyCache) -> tuple[Policy, ...]:
     def read() -> tuple[Policy, ...]:
         return tuple(load(tx, workspace_id, row, cache) for row in policies.active(tx, workspace_id))
 
-    return once(tx, (active, workspace_id), read, len)
+    return once(tx, (active, workspace_id), read, rows)
 
 
 def read_ahead(store: Store, workspace_id: str, cache: PolicyCache) -> None:

@@ -17,7 +17,7 @@ from receiver.caller import Caller
 from receiver.core import posted as builders
 from receiver.core.covering import EVERYTHING
 from receiver.core.cutting import cut
-from receiver.core.posting import Record
+from receiver.core.posting import Posted, Record
 from receiver.core.runs import merged
 from receiver.core.tokens import Scope
 from receiver.core.trail import Act
@@ -29,6 +29,7 @@ from receiver.store.engine import Store, Tx
 from receiver.store.posts import Hand
 from receiver.store.records import RecordRow
 from shared.encoding import JsonObject, digest_text
+from shared.errors import StateError, UntrustedError
 from shared.predicates import Context
 from shared.redaction import Rules
 
@@ -87,19 +88,15 @@ def post(store: Store, signers: RoleSigners, asking: Asking, kind: Record, said:
     build = builders.BUILDERS[kind]
 
     def act(tx: Tx, hand: Hand) -> Stored:
+        if kind is Record.RUN:
+            return _run(tx, hand, asking.caller, said)
         made = build(said.fields, said.paths)
-        before = None
-        if made.natural_key is not None and (kind is Record.RUN or asking.caller.limits != EVERYTHING):
-            before = records.newest(tx, hand.workspace_id, kind, made.natural_key)
+        before = None if asking.caller.limits == EVERYTHING else _known(tx, hand, made)
         if before is not None:
-            # What is corrected, or goes on, is under the token's limits too.
+            # What is corrected is under the token's limits too.
             _inside(asking.caller, before)
-        if before is None or kind is not Record.RUN:
-            _inside(asking.caller, made.context)
-            return posts.put(tx, hand, made)
-        made = build(merged(before.fields, said.fields), said.paths)
         _inside(asking.caller, made.context)
-        return posts.go_on(tx, hand, before, made)
+        return posts.put(tx, hand, made)
 
     return _once(store, signers, asking, f"{kind.value}.post", act)
 
@@ -110,12 +107,45 @@ def go_on(store: Store, signers: RoleSigners, asking: Asking, run_id: str, chang
 
     def act(tx: Tx, hand: Hand) -> Stored:
         before = records.get(tx, hand.workspace_id, Record.RUN, run_id)
-        _inside(asking.caller, before)
-        made = builders.run(merged(before.fields, change.fields), change.paths)
-        _inside(asking.caller, made.context)
-        return posts.go_on(tx, hand, before, made)
+        return _goes_on(tx, hand, asking.caller, before, change)
 
     return _once(store, signers, asking, "pipeline-run.put", act)
+
+
+def _run(tx: Tx, hand: Hand, caller: Caller, said: Cut) -> Stored:
+    """Store a run, or let it go on.
+
+    Where another voice was there first and said what this one cannot go on from, this is a run of its own: else whoever
+    takes a run's name before it begins could keep what is true of it from being said.
+    """
+    made, own = builders.run(said.fields, said.paths), builders.run(said.fields, said.paths, hand.voice)
+    before = _known(tx, hand, own)
+    if before is not None:
+        return _goes_on(tx, hand, caller, before, said)
+    before = _known(tx, hand, made)
+    if before is not None:
+        try:
+            return _goes_on(tx, hand, caller, before, said)
+        except (StateError, UntrustedError):
+            if posts.speaks(tx, hand, before.token_id):
+                raise
+            made = own
+    _inside(caller, made.context)
+    return posts.put(tx, hand, made)
+
+
+def _known(tx: Tx, hand: Hand, made: Posted) -> RecordRow | None:
+    key = made.natural_key
+    return None if key is None else records.newest(tx, hand.workspace_id, made.record, key)
+
+
+def _goes_on(tx: Tx, hand: Hand, caller: Caller, before: RecordRow, change: Cut) -> Stored:
+    # What goes on is under the token's limits too.
+    _inside(caller, before)
+    beside = posts.is_beside(tx, hand.workspace_id, before)
+    made = builders.run(merged(before.fields, change.fields), change.paths, beside)
+    _inside(caller, made.context)
+    return posts.go_on(tx, hand, before, made)
 
 
 def _inside(caller: Caller, named: RecordRow | Context) -> None:

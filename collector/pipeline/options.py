@@ -80,8 +80,11 @@ class Digest(click.ParamType[str]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:  # noqa: ANN401
         """Give the digest as 64 lower-case hex digits."""
         text = str(value).strip()
-        if (found := _SHA256.fullmatch(text.lower())) is not None:
-            return found[1]
+        if _SHA256.fullmatch(text.lower()) is not None:
+            if Path(text).exists():
+                # Stores of blobs name files so, and what is in one need not be what it is called.
+                self.fail(f"{text[:100]} is a digest, and a file: write ./{text[:100]} for the file", param, ctx)
+            return SHA256.convert(text, param, ctx)
         if not Path(text).is_file():
             self.fail(f"{text[:100]!r} is neither sha256: and 64 hex digits nor a file", param, ctx)
         return sha256_of(Path(text))

@@ -182,10 +182,26 @@ def _key_then(walk: Walk, key_id: str, number: int) -> KeyThen:
             )
             enrolment = walk.enrolments.get(collector_id)
             enrolled = None if enrolment is None else enrolment.register_.number
-            return KeyThen(collector_id, key.state, enrolled, turned)
+            state = KeyState.REVOKED if _came_later(walk, collector_id, key_id, number) else key.state
+            return KeyThen(collector_id, state, enrolled, turned)
     # Nobody has confirmed its collector: the table of keys alone knows of it.
     owner = collectors.key_owner(walk.tx, key_id)
     return KeyThen(None if owner is None else owner[1], None, None, turned=False)
+
+
+def _came_later(walk: Walk, collector_id: str, key_id: str, number: int) -> bool:
+    """Say whether a key was good for nothing yet: a rotation that leads to it was let count by a later statement."""
+    released = {
+        one.new_key_id: one.released
+        for one in rotations.rows(walk.tx, walk.workspace_id, collector_id)
+        if one.released is not None
+    }
+    older: str | None = key_id
+    while older is not None:
+        if released.get(older, 0) > number:
+            return True
+        older = walk.followed[collector_id].introduced_by.get(older)
+    return False
 
 
 def _status(walk: Walk, signed: Acts, row: RevocationRow) -> list[str]:

@@ -13,6 +13,7 @@ from shared.encoding import JsonObject, JsonValue
 from shared.judging.contradictions import typed
 from shared.predicates import Claimed, ClaimType, Context
 
+_BESIDE = "beside"
 _CLAIMED_BESIDE = ("evidenceUrl", "source", "resourceType", "resourceId")
 _ARTIFACT, _DEPLOYMENT = "Artifact", "Deployment"
 _INGESTED_BESIDE = (
@@ -70,10 +71,11 @@ def artifact(fields: JsonObject, cut: tuple[str, ...] = ()) -> Posted:
     )
 
 
-def run(fields: JsonObject, cut: tuple[str, ...] = ()) -> Posted:
+def run(fields: JsonObject, cut: tuple[str, ...] = (), beside: str | None = None) -> Posted:
     """Make what is signed of a pipeline run; it passed if it completed and its conclusion says so.
 
-    Raises what `whole_run` does.
+    `beside` is whose it is where another voice says otherwise of the run of this name: it is found again by both, and
+    that is signed. Raises what `whole_run` does.
     """
     fields = whole_run(fields)
     status = RunStatus(str(fields["status"]))
@@ -86,9 +88,10 @@ def run(fields: JsonObject, cut: tuple[str, ...] = ()) -> Posted:
         name=str(fields["workflowName"]),
         passed=status is RunStatus.COMPLETED and fields.get("conclusion") == Conclusion.SUCCESS,
         evidence=fields,
-        natural=None if external is None else (source or "", external),
+        natural=None if external is None else (source or "", external, *(() if beside is None else (beside,))),
         status=status.value,
         label=str(fields["workflowName"]),
+        details={} if beside is None else {_BESIDE: beside},
         cut=cut,
     )
 
@@ -173,8 +176,15 @@ BUILDERS = {
 """What makes each record, by its kind."""
 
 
+def is_beside(details: JsonObject) -> str | None:
+    """Say by what was signed beside it whose run it is, beside that of another voice; None for any other."""
+    return _text(details, _BESIDE)
+
+
 def anew(kind: Record, fields: JsonObject, claimed: Claimed) -> Posted:
     """Make what was posted anew from the fields of its record, by whom it was signed to be; raises what builders do."""
     if kind is Record.INGESTED:
         return ingested(fields, claimed.cut, claimed.token.voice)
+    if kind is Record.RUN:
+        return run(fields, claimed.cut, is_beside(claimed.details))
     return BUILDERS[kind](fields, claimed.cut)

@@ -21,7 +21,7 @@ from receiver.store.gate_tables import passports
 from receiver.store.gate_tables import waivers as waivers_table
 from receiver.store.identity_tables import accounts
 from receiver.store.lists import read_list
-from receiver.store.unchanged import once
+from receiver.store.unchanged import once, rows
 from shared.encoding import JsonValue, digest_text, parse_json, parse_object
 from shared.judging.identities import identities_of
 from shared.judging.values import Actor, Approval, Target, Waiver
@@ -89,7 +89,7 @@ def names(tx: Tx, workspace_id: str) -> frozenset[str]:
         rows = tx.execute(_ACCOUNTS, {"its_workspace": workspace_id})
         return identities_of(*(one for row in rows for one in (row.email, *read_list(row.identities))))
 
-    return once(tx, (names, workspace_id), read, len)
+    return once(tx, (names, workspace_id), read, rows)
 
 
 def approvals(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Approval, ...]:
@@ -97,7 +97,7 @@ def approvals(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[
 
     Those of accounts that are not good any more, or may not approve any more, are left out.
     """
-    found = once(tx, (approvals, workspace_id, digest), lambda: _approvals(tx, workspace_id, digest), len)
+    found = once(tx, (approvals, workspace_id, digest), lambda: _approvals(tx, workspace_id, digest), rows)
     good = _good(tx, workspace_id, {one.by.subject for one in found}, now)
     return tuple(one for one in found if one.by.subject in good)
 
@@ -124,7 +124,7 @@ def waivers(tx: Tx, workspace_id: str, digest: bytes, now: datetime) -> tuple[Wa
 
     Those that any person of them has no good account for any more are left out: one statement is nothing to halve.
     """
-    found = once(tx, (waivers, workspace_id, digest), lambda: _waivers(tx, workspace_id, digest), len)
+    found = once(tx, (waivers, workspace_id, digest), lambda: _waivers(tx, workspace_id, digest), rows)
     good = _good(tx, workspace_id, {by.subject for one in found for by in one.by}, now)
     return tuple(one for one in found if all(by.subject in good for by in one.by))
 

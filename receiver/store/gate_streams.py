@@ -19,7 +19,7 @@ from receiver.store.engine import Tx
 from receiver.store.identity_tables import collectors
 from receiver.store.schema import heartbeats
 from receiver.store.stream_states import StreamNow
-from receiver.store.unchanged import once
+from receiver.store.unchanged import once, rows
 from shared.encoding import parse_payload
 from shared.judging.scope import matches
 from shared.judging.values import StreamFact, Target
@@ -97,7 +97,7 @@ def _bound(tx: Tx, workspace_id: str, target: Target) -> Mapping[str, str]:
         rows = tx.execute(_LIMITED, {"its_workspace": workspace_id})
         return {row.collector_id: row.name for row in rows if is_bound(limits_from_row(row.limits), target)}
 
-    return once(tx, (_bound, workspace_id, target), read, len)
+    return once(tx, (_bound, workspace_id, target), read, rows)
 
 
 def _named(tx: Tx, workspace_id: str, globs: Collection[str] | None) -> frozenset[str]:
@@ -110,7 +110,7 @@ def _named(tx: Tx, workspace_id: str, globs: Collection[str] | None) -> frozense
             row.collector_id for row in rows if globs is None or any(matches(glob, row.name) for glob in globs)
         )
 
-    return once(tx, (_named, workspace_id, None if globs is None else frozenset(globs)), read, len)
+    return once(tx, (_named, workspace_id, None if globs is None else frozenset(globs)), read, rows)
 
 
 def _oldest(tx: Tx, workspace_id: str, found: Collection[StreamNow]) -> dict[bytes, datetime]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from receiver.core import posted as builders
 from receiver.core.authorizing import Authorization, is_deployment, release_of
 from receiver.core.deployments import AWAITED, awaited_until, follows, target
 from receiver.core.holding import Standing
@@ -20,7 +21,7 @@ from receiver.store.contradictions import Found
 from receiver.store.engine import Tx
 from receiver.store.records import RecordRow
 from shared import dsse, statement
-from shared.encoding import base32_id, digest_text
+from shared.encoding import base32_id, digest_text, parse_payload
 from shared.keys import Signer
 from shared.predicates import Audience, Claimed, Token
 
@@ -121,10 +122,24 @@ def _says_it_again(tx: Tx, hand: Hand, before: RecordRow) -> bool:
 
     Another one's is a word of its own, which stays when the first takes theirs back.
     """
-    if before.kind is not Record.ATTESTATION or before.token_id == hand.token_id:
+    return before.kind is not Record.ATTESTATION or speaks(tx, hand, before.token_id)
+
+
+def speaks(tx: Tx, hand: Hand, token_id: str) -> bool:
+    """Say whether who posts now also speaks with that token."""
+    if token_id == hand.token_id:
         return True
-    token = tokens.find(tx, before.token_id)
+    token = tokens.find(tx, token_id)
     return token is not None and voice(hand.workspace_id, token.token_id, token.owner) == hand.voice
+
+
+def is_beside(tx: Tx, workspace_id: str, row: RecordRow) -> str | None:
+    """Say of a run whose it is, beside that of another voice (`core.posted.run`); None for any other."""
+    if row.natural_key is None or builders.run(row.fields).natural_key == row.natural_key:
+        return None
+    payload = attestations.parts_of_numbers(tx, workspace_id, [row.n])[row.n].payload
+    claimed = Claimed.from_wire(parse_payload(payload).get("predicate"))
+    return builders.is_beside(claimed.details)
 
 
 def go_on(tx: Tx, hand: Hand, before: RecordRow, posted: Posted) -> Stored:

@@ -17,6 +17,7 @@ from receiver.store.schema import attestations as attestation_table
 from receiver.store.triggered import Word, rows_of
 
 _PAGE = 200
+_AT_ONCE = 500
 _RUNS = (
     select(records.c.r, records.c.record_id, records.c.n)
     .where(
@@ -48,19 +49,25 @@ Rows: TypeAlias = Mapping[Table, frozenset[tuple[str, str]]]
 """Rows by their table, without their workspace."""
 
 
-def pages(tx: Tx, workspace_id: str) -> Iterator[list[tuple[str, Parts]]]:
-    """Give all words on runs, those on one run together: the id of its record, and the parts of each."""
+def pages(tx: Tx, workspace_id: str) -> Iterator[Iterator[tuple[str, Parts]]]:
+    """Give all words on runs, those on one run on one page: the id of its record, and the parts of each.
+
+    A page is to be read to its end before the next one is asked for.
+    """
     after = 0
     while runs := tx.execute(_RUNS, {"its_workspace": workspace_id, "after": after}).all():
-        found: list[tuple[str, Parts]] = []
-        waiting = {row.n: row.record_id for row in runs}
-        while waiting:
-            signed = attestations.parts_of_numbers(tx, workspace_id, waiting.keys())
-            found += [(waiting[n], parts) for n, parts in signed.items()]
-            values = {"its_workspace": workspace_id, "its_numbers": list(waiting)}
-            waiting = {row.before: waiting[row.n] for row in tx.execute(_BEFORE, values)}
-        yield found
+        yield _words(tx, workspace_id, {row.n: row.record_id for row in runs})
         after = runs[-1].r
+
+
+def _words(tx: Tx, workspace_id: str, newest: Mapping[int, str]) -> Iterator[tuple[str, Parts]]:
+    """Give the words that end with these, by number the record of each: so many in memory as there are runs."""
+    waiting = dict(newest)
+    while waiting:
+        signed = attestations.parts_of_numbers(tx, workspace_id, waiting.keys())
+        yield from ((waiting[n], parts) for n, parts in signed.items())
+        values = {"its_workspace": workspace_id, "its_numbers": list(waiting)}
+        waiting = {row.before: waiting[row.n] for row in tx.execute(_BEFORE, values)}
 
 
 def said(words: Iterable[Word]) -> Rows:
@@ -74,13 +81,14 @@ def said(words: Iterable[Word]) -> Rows:
 
 def kept(tx: Tx, workspace_id: str, rows: Rows) -> Rows:
     """Give those of the rows that are kept."""
-    found = {}
+    found: dict[Table, frozenset[tuple[str, str]]] = {}
     for table, wanted in rows.items():
         first, second = list(table.columns)[1:]
-        asked = select(first, second).where(
-            table.c.workspace_id == workspace_id, first.in_(sorted({row[0] for row in wanted}))
-        )
-        found[table] = wanted & {(one, other) for one, other in tx.execute(asked)}
+        names, there = sorted({row[0] for row in wanted}), set[tuple[str, str]]()
+        for at in range(0, len(names), _AT_ONCE):
+            some = table.c.workspace_id == workspace_id, first.in_(names[at : at + _AT_ONCE])
+            there |= {(one, other) for one, other in tx.execute(select(first, second).where(*some))}
+        found[table] = wanted & there
     return found
 
 

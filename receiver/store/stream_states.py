@@ -24,6 +24,7 @@ from receiver.store.identity_tables import collector_requests, collectors
 from receiver.store.schema import streams
 from receiver.store.stream_tables import closed_gaps, stream_notes
 from receiver.store.unchanged import once
+from receiver.store.unchanged import rows as rows_size
 from shared.encoding import parse_json
 from shared.requests import Outcome, RequestKind
 
@@ -162,7 +163,7 @@ def around(
         return _known(tx, workspace_id, rows, rows, heard)
 
     key = (around, workspace_id, tuple(asked["its_collectors"]), tuple(asked["its_streams"]))
-    return _stand(once(tx, key, read, lambda found: len(found.streams)), now)
+    return _stand(once(tx, key, read, lambda found: rows_size(found.streams)), now)
 
 
 def _known(

@@ -8,7 +8,7 @@ is read, so no time, and nobody changes what is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sized
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -16,8 +16,9 @@ from sqlalchemy import Connection
 T = TypeVar("T")
 
 _INFO = "unchanged"
-_MOST = 5_000
-"""Rows that a connection remembers; of a release there are some hundreds."""
+_MOST_BYTES = 2 * 1024 * 1024
+"""How much a connection remembers, by what it was read from; of a release that is some hundred kilobytes."""
+_ROW_BYTES = 500
 
 
 class _Seen:
@@ -26,7 +27,7 @@ class _Seen:
     def __init__(self) -> None:
         self.state: object = None
         self.is_checked = False
-        self.rows = 0
+        self.bytes = 0
         self.found: dict[Hashable, Any] = {}
 
 
@@ -40,10 +41,15 @@ def begun(connection: Connection) -> None:
     connection.info[_INFO].is_checked = False
 
 
-def once(tx: Connection, key: Hashable, read: Callable[[], T], size: Callable[[T], int] = lambda _: 1) -> T:
+def rows(found: Sized) -> int:
+    """Say about how many bytes some rows are."""
+    return _ROW_BYTES * (1 + len(found))
+
+
+def once(tx: Connection, key: Hashable, read: Callable[[], T], size: Callable[[T], int] = lambda _: _ROW_BYTES) -> T:
     """Give what `read` gives, without asking where the same was read of the same state; raises what it raises.
 
-    `key` names what is read and all that it depends on but the database; `size` says of how many rows it is.
+    `key` names what is read and all that it depends on but the database; `size` says of about how many bytes it is.
     """
     seen: _Seen | None = tx.info.get(_INFO)
     if seen is None:
@@ -51,16 +57,16 @@ def once(tx: Connection, key: Hashable, read: Callable[[], T], size: Callable[[T
     if not seen.is_checked:
         state = tx.exec_driver_sql("PRAGMA data_version").scalar_one()
         if state != seen.state:
-            seen.state, seen.rows, seen.found = state, 0, {}
+            seen.state, seen.bytes, seen.found = state, 0, {}
         seen.is_checked = True
     if key in seen.found:
         kept: T = seen.found[key]
         return kept
     found = read()
-    rows = size(found)
-    if rows <= _MOST:
-        if seen.rows + rows > _MOST:
-            seen.rows, seen.found = 0, {}
-        seen.rows += rows
+    much = size(found)
+    if much <= _MOST_BYTES:
+        if seen.bytes + much > _MOST_BYTES:
+            seen.bytes, seen.found = 0, {}
+        seen.bytes += much
         seen.found[key] = found
     return found

@@ -8,8 +8,10 @@ import pytest
 from receiver import fsck, refill
 from receiver.core.posting import Record
 from receiver.core.revocation import What
-from receiver.store import triggered
-from shared.encoding import JsonValue
+from receiver.store import records, run_words, triggered
+from receiver.store.gate_tables import run_commits
+from receiver.store.records import RecordFilters
+from shared.encoding import JsonObject, JsonValue
 from shared.errors import StateError
 from tests.helpers.asking import Asker
 from tests.helpers.databases import Databases
@@ -75,6 +77,25 @@ def test_many_runs_of_a_commit_hide_nobody(receiver: Receiver) -> None:
     assert gathered(receiver).facts.authors == {"alice", "bob"}
 
 
+@pytest.mark.parametrize(
+    "squat", [{"status": "COMPLETED", "headSha": COMMIT, "triggeredBy": "bob"}, {"status": "CANCELLED"}]
+)
+def test_whoever_takes_a_runs_name_before_it_begins_keeps_no_author_from_being_named(
+    receiver: Receiver, squat: JsonObject
+) -> None:
+    honest = Pipeline(receiver)
+    run(Pipeline(receiver), **squat)
+    run(honest, headSha=COMMIT, triggeredBy="alice")
+    run(honest, status="IN_PROGRESS")
+    run(honest, status="COMPLETED")
+    assert gathered(receiver).facts.authors == {"alice", *([squat["triggeredBy"]] if "triggeredBy" in squat else [])}
+    wanted = (receiver.workspace_id, Record.RUN, RecordFilters(), 9, None)
+    own, theirs = receiver.store.read(lambda tx: records.page(tx, *wanted))
+    assert (own.status, theirs.status) == ("COMPLETED", squat["status"])
+    with pytest.raises(StateError, match="COMPLETED and closed"):
+        run(honest, status="FAILED")
+
+
 def test_a_release_of_more_authors_than_can_be_is_not_judged(receiver: Receiver) -> None:
     pipeline = Pipeline(receiver)
     for number in range(201):
@@ -85,6 +106,13 @@ def test_a_release_of_more_authors_than_can_be_is_not_judged(receiver: Receiver)
         gathered(receiver)
     (open_,) = Asker(receiver).ask().passport.findings
     assert open_.next_action == "build from a new commit, and revoke the token that says so"
+
+
+def test_more_words_than_a_query_can_name_are_compared_too(receiver: Receiver) -> None:
+    run(Pipeline(receiver), headSha=COMMIT, triggeredBy="alice")
+    many = frozenset((f"{number:040x}", "run") for number in range(70_000))
+    found = receiver.store.read(lambda tx: run_words.kept(tx, receiver.workspace_id, {run_commits: many}))
+    assert found == {run_commits: frozenset()}
 
 
 def test_to_revoke_the_token_that_named_them_takes_no_author_away(receiver: Receiver) -> None:

@@ -156,3 +156,24 @@ def test_a_rotation_that_is_held_for_its_key_is_never_released(line: Line) -> No
     line.mend()
     with pytest.raises(StateError, match="key_revoked"):
         let_go(line.receiver, turn)
+
+
+@pytest.mark.parametrize("what", ["collector", "older key", "newer key"])
+def test_what_was_revoked_and_taken_back_before_is_still_as_it_was_then(line: Line, what: str) -> None:
+    """The rotation's key was good for nothing when that was revoked, and is good now: both are on record."""
+    line.mend()
+    named = {
+        "collector": (What.COLLECTOR, line.spool.collector_id),
+        "older key": (What.KEY, SECOND.public.key_id),
+        "newer key": (What.KEY, THIRD.public.key_id),
+    }[what]
+    receiver = line.receiver
+    for _ in range(2):
+        receiver.now += HOUR
+        ended = end(receiver, *named).revocation
+        receiver.now += HOUR
+        take_back(receiver, ended)
+        if stands(receiver, line.behind) != [ACCEPTED]:
+            let_go(receiver, line.turn)
+        assert fsck.check(receiver.store) == []
+    assert stands(receiver, line.behind) == [ACCEPTED]

@@ -69,6 +69,10 @@ def test_the_artifact_may_be_the_file_itself(tmp_path: Path) -> None:
         exported(tmp_path, artifact=digest_text(sha256(b"another artifact"))), "--key", PINNED, *FOR[:-1], file, *THEN
     )
     assert (done.status, done.out.split()[0]) == (0, "ALLOW")
+    named = tmp_path / ARTIFACT.removeprefix("sha256:")
+    named.write_bytes(b"not what it is called")
+    done = carnet_verify(bundle, "--key", PINNED, *FOR[:-1], named, *THEN)
+    assert (done.status, "no: it is for the artifact" in done.out) == (1, True)
     done = carnet_verify(bundle, "--key", PINNED, *FOR[:-1], tmp_path / "nowhere", *THEN)
     assert (done.status, "neither sha256: and 64 hex digits nor a file" in done.err) == (2, True)
 

@@ -13,8 +13,8 @@ from receiver.store.schema import workspaces
 from receiver.store.unchanged import once
 from tests.helpers.databases import Databases
 
-MORE_THAN_IS_KEPT = 3_000
-"""Twice so many rows are more than a connection remembers; once is not."""
+MUCH = 1_500_000
+"""Twice so many bytes are more than a connection remembers; once is not."""
 
 
 @pytest.fixture
@@ -110,8 +110,8 @@ def test_what_failed_is_asked_again(store: Store) -> None:
     ("size", "asked"),
     [
         pytest.param(1, 2, id="two small ones are kept"),
-        pytest.param(MORE_THAN_IS_KEPT, 4, id="of two large ones the last"),
-        pytest.param(2 * MORE_THAN_IS_KEPT, 4, id="one that is too large is not kept"),
+        pytest.param(MUCH, 4, id="of two large ones the last"),
+        pytest.param(2 * MUCH, 4, id="one that is too large is not kept"),
     ],
 )
 def test_what_is_remembered_has_an_end(url: str, store: Store, size: int, asked: int) -> None:
