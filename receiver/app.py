@@ -45,6 +45,7 @@ from receiver.web.table import TABLE
 from receiver.web.tally import Keeper, Tally
 from shared.errors import ConfigError
 from shared.keyfile import read_secret
+from shared.redaction import sparing
 from shared.secretrules import secret_rules
 
 __all__ = ["Address", "Plan", "Running", "SharedLimits", "Signers", "plan_for", "running", "serve"]
@@ -153,7 +154,7 @@ async def running(plan: Plan, journal: FilteringBoundLogger) -> AsyncIterator[Ru
             journal=journal,
             limits=limits,
             guards=Guards(),
-            secrets=secret_rules(),
+            secrets=sparing(secret_rules()),
             running=OneOfAKey(),
             refusals=refusals,
             recognised=Recognised(),

@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.redaction import OVERLAP, Hit, Pattern, Rules, Span, find, kind_of, mark, redact, without_part_of_a_mark
+from shared.redaction import (
+    OVERLAP,
+    Hit,
+    Pattern,
+    Rules,
+    Span,
+    find,
+    kind_of,
+    mark,
+    redact,
+    sparing,
+    without_part_of_a_mark,
+)
 from shared.secretpatterns import PATTERNS
 from tests.helpers.secrets import Planted, planted, rules
 
@@ -204,3 +216,34 @@ def test_a_megabyte_of_hostile_text_takes_seconds_at_most(make: Callable[[int], 
 def test_our_patterns_alone_find_our_tokens() -> None:
     for secret in (one for one in ALL if one.kind in {"api_key", "gate", "invitation", "collector_access"}):
         assert redact(secret.text, NONE_BUT_OURS)[1][0].startswith("carnet-")
+
+
+def test_a_short_text_that_holds_nothing_is_looked_through_once_and_no_secret_is_kept() -> None:
+    looked: list[str] = []
+
+    def scan(text: str) -> list[Hit]:
+        looked.append(text)
+        return [Hit("word", "hunter22")] if "hunter22" in text else []
+
+    rules = sparing(Rules((), scan))
+    long = "a name of a service " * 20
+    for text in ("checkout-api", "password hunter22", long):
+        assert [redact(text, rules) for _ in range(3)] == [redact(text, Rules((), scan))] * 3
+    own = [text for text in looked if text == "checkout-api"]
+    assert len(own) == 2, "once for the sparing rules, once for the others"
+    assert looked.count("password hunter22") == 4
+    assert looked.count(long) == 4
+
+
+def test_what_is_known_of_clean_texts_has_an_end() -> None:
+    looked: list[str] = []
+
+    def scan(text: str) -> tuple[Hit, ...]:
+        looked.append(text)
+        return ()
+
+    rules = sparing(Rules((), scan))
+    for _ in range(2):
+        for number in range(5_000):
+            redact(f"service-{number:06}", rules)
+    assert len(looked) == 10_000
