@@ -224,7 +224,7 @@ def says_how_many(known: Facts) -> set[str]:
 
     What its stream then lacks is for `collection` to tell.
     """
-    return set({work(one): one.id for one in known.evidence if one.reports is not None}.values())
+    return set({made: one.id for one in known.evidence if one.reports and (made := work(one)) is not None}.values())
 
 
 @FEW

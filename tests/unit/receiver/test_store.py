@@ -1,7 +1,6 @@
 """The store's promises on both databases: transactions end, writers wait in a row, schemas fit, evidence stays."""
 
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
@@ -34,18 +33,6 @@ from tests.helpers.posts import Pipeline
 INSTANCE = insert(instance).values(one=1, receiver_id="rcv_x", created_at=0)
 PATIENCE = 20.0
 FILLING: dict[type, object] = {str: "x", int: 1, bytes: bytes(32)}
-
-
-@pytest.fixture
-def url(databases: Databases, tmp_path: Path) -> str:
-    return databases.migrated(tmp_path / "data")
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url)
-    yield opened
-    opened.close()
 
 
 def instances(tx: Tx) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -11,22 +10,9 @@ from sqlalchemy import func, insert, select
 from receiver.store.engine import Store, Tx
 from receiver.store.schema import workspaces
 from receiver.store.unchanged import once
-from tests.helpers.databases import Databases
 
 MUCH = 1_500_000
 """Twice so many bytes are more than a connection remembers; once is not."""
-
-
-@pytest.fixture
-def url(databases: Databases, tmp_path: Path) -> str:
-    return databases.migrated(tmp_path / "data")
-
-
-@pytest.fixture
-def store(url: str) -> Iterator[Store]:
-    opened = Store.open(url)
-    yield opened
-    opened.close()
 
 
 class Count:
