@@ -220,11 +220,13 @@ def test_taking_away_what_passed_never_helps(known: Facts, asks: Asks, data: st.
 
 
 def says_how_many(known: Facts) -> set[str]:
-    """One piece of each run that says how many reports it has: with the last of them nobody knows that it ran.
+    """The first piece of each run that is bound and says how many reports it has: without any nobody knows that it ran.
 
     What its stream then lacks is for `collection` to tell.
     """
-    return set({made: one.id for one in known.evidence if one.reports and (made := work(one)) is not None}.values())
+    binds = Evidence(known).binding.of
+    said = [one for one in known.evidence if one.reports is not None and binds(one) is not None]
+    return set({made: one.id for one in reversed(said) if (made := work(one)) is not None}.values())
 
 
 @FEW
